@@ -1,0 +1,46 @@
+# Everything starts here: `make` lists what there is. Each target sets up what it needs by itself.
+
+BIN := .venv/bin
+# spark-submit finds Spark, and Spark its Python, through the environment that is first on PATH.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench report lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Set up Python, Java and Delta's JARs for this clone (the other targets do it by themselves)
+	@scripts/setup
+
+demo: setup ## Make a shop, run it through the lakehouse and show what comes out
+	@$(BIN)/python jobs/demo.py
+
+test: lint ## Check and test everything
+	@$(BIN)/pytest
+
+lint: setup ## Check style, types and the direction of imports
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --quiet --diff
+	@scripts/check-suppressions
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup ## Bring the code into its one style
+	@$(BIN)/ruff check --quiet --fix-only
+	@$(BIN)/ruff format
+
+bench: setup ## Compare against other tools, with ratios from one run
+	@$(BIN)/python -m benchmarks
+
+report: setup ## Write the report about the data of the last run
+	@$(BIN)/shoplake report
+
+lock: ## Choose the newest versions that fit pyproject.toml and pin them (needs uv)
+	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --upgrade \
+		--quiet --custom-compile-command "make lock" --output-file requirements.lock
+
+clean: ## Remove what was built, cached and written by the demo; the environment stays
+	@rm -rf build dist demo warehouse spark-warehouse metastore_db derby.log setup.log \
+		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
