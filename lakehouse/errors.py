@@ -1,0 +1,33 @@
+"""What can go wrong, as messages: what, where, how many, what to do. The exit code is part of the message."""
+
+
+class LakehouseError(Exception):
+    """Root of all errors that are told to people as one message, without a stack trace. Exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(LakehouseError):
+    """An option, a configuration or a declaration is wrong. Exit code 2."""
+
+    exit_code = 2
+
+
+class FileUnreadable(LakehouseError):
+    """A delivered file cannot be read at all; it is left where it is and the others go on. Exit code 1."""
+
+
+class LockTimeout(LakehouseError):
+    """Another process holds a table for longer than this one may wait. Exit code 1."""
+
+
+class GateBlocked(LakehouseError):
+    """A quality gate refused a batch: the old version stays visible, the batch stays pending. Exit code 3."""
+
+    exit_code = 3
+
+
+class AccountsImbalance(LakehouseError):
+    """Rows or money were lost or invented between the reading and the table. Exit code 4."""
+
+    exit_code = 4

@@ -1,0 +1,52 @@
+"""The one door to configuration: conf/base.yaml, then conf/<env>.yaml on top of it, as typed values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lakehouse.errors import UsageError
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run may be configured with.
+
+    `warehouse` is the folder of all tables; `lock_wait_seconds` how long to wait for a table that another process
+    writes; `stage_tasks` how many tasks read delivered files at once; `pseudonym_key` the secret for personal data (by
+    default one is made per warehouse and kept in `ops/pseudonym.key`).
+    """
+
+    warehouse: str
+    lock_wait_seconds: int
+    stage_tasks: int
+    pseudonym_key: str | None = None
+
+
+def load(env: str, conf: Path = CONF) -> Settings:
+    """The settings of an environment. An unknown environment or key is a `UsageError` that lists the known ones."""
+    path = conf / f"{env}.yaml"
+    if not path.is_file():
+        known = sorted(p.stem for p in conf.glob("*.yaml") if p.stem != "base")
+        raise UsageError(f"--env {env}: there is no {path.name} in {conf}; known environments: {', '.join(known)}")
+    values = _read(conf / "base.yaml") | _read(path)
+    known_keys = {f.name for f in fields(Settings)}
+    if wrong := sorted(set(values) - known_keys):
+        raise UsageError(f"{path}: unknown keys {', '.join(wrong)}; known keys: {', '.join(sorted(known_keys))}")
+    try:
+        return Settings(**values)
+    except TypeError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        return yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
