@@ -1,0 +1,1 @@
+"""Silver: typed, in UTC, deduplicated, one vocabulary for all shops. One file per table."""

@@ -1,0 +1,44 @@
+"""Customers with their history: where they live and what they agreed to, and when."""
+
+from __future__ import annotations
+
+from lakehouse.rules import Expectation, matches, not_null
+from lakehouse.table import Field, Table
+from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, SHOP_ID
+
+EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s.]+$"
+
+TABLE = Table(
+    name="silver.customers",
+    meaning="A version of a customer's account.",
+    grain=("shop_id", "customer_id"),
+    fields=(
+        SHOP_ID,
+        Field("customer_id", "string", "customer", rules=(not_null(),)),
+        Field("updated_at", "timestamp", "when the account changed (UTC)", rules=(not_null(),)),
+        Field("email", "string", "e-mail address", rules=(matches(EMAIL, "an e-mail address"),), personal=True),
+        Field("first_name", "string", "first name", personal=True),
+        Field("last_name", "string", "last name", personal=True),
+        Field("phone", "string", "telephone number", personal=True),
+        Field("birth_date", "string", "date of birth", personal=True),
+        Field("street", "string", "street and number", personal=True),
+        Field("city", "string", "city"),
+        Field("postcode", "string", "postcode"),
+        COUNTRY,
+        COUNTRY_CODE,
+        Field("registered_at", "timestamp", "when the account was opened (UTC); null where the feed does not say"),
+        Field("acquisition_channel", "string", "channel that brought the customer"),
+        Field("marketing_consent", "boolean", "whether the customer agreed to marketing; null where never asked"),
+    ),
+    row_law="A delivered change is an event; successive events that say the same fold into one version.",
+    write="scd2",
+    sequence_by=("updated_at", "_ingested_at", "_source_file", "_source_row"),
+    rules=(COUNTRY_KNOWN,),
+    expectations=(
+        Expectation(
+            "expect_column_unique_value_count_to_be_between",
+            {"column": "customer_id", "min_value": 1},
+            "a batch names at least one customer",
+        ),
+    ),
+)

@@ -1,0 +1,30 @@
+"""Who saw which variant of an experiment."""
+
+from __future__ import annotations
+
+from lakehouse.rules import Expectation, not_null, one_of
+from lakehouse.table import Field, Table
+from silver.shared import SHOP_ID
+
+VARIANTS = ("control", "treatment")
+
+TABLE = Table(
+    name="silver.exposures",
+    meaning="The variant of an experiment that a unit (a visitor or customer) was shown.",
+    grain=("shop_id", "experiment_id", "unit_id"),
+    fields=(
+        SHOP_ID,
+        Field("experiment_id", "string", "experiment", rules=(not_null(),)),
+        Field("unit_id", "string", "visitor or customer that was assigned", rules=(not_null(),)),
+        Field("variant", "string", "what was shown", rules=(not_null(), one_of(VARIANTS))),
+        Field("exposed_at", "timestamp", "when it was first shown (UTC)", rules=(not_null(),)),
+    ),
+    row_law="One row per experiment and unit.",
+    expectations=(
+        Expectation(
+            "expect_column_distinct_values_to_be_in_set",
+            {"column": "variant", "value_set": list(VARIANTS)},
+            "an experiment compares treatment with control",
+        ),
+    ),
+)

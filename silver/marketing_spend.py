@@ -1,0 +1,35 @@
+"""What marketing cost, by day, channel, campaign and country."""
+
+from __future__ import annotations
+
+from lakehouse.rules import Expectation, between, not_null
+from lakehouse.table import Field, Table
+from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SHOP_ID
+
+TABLE = Table(
+    name="silver.marketing_spend",
+    meaning="What a campaign cost on a day in a country, and what it reached.",
+    grain=("shop_id", "spend_on", "channel", "campaign", "country_code"),
+    fields=(
+        SHOP_ID,
+        Field("spend_on", "date", "day", rules=(not_null(),)),
+        Field("channel", "string", "channel", rules=(not_null(),)),
+        Field("campaign", "string", "campaign", rules=(not_null(),)),
+        COUNTRY,
+        COUNTRY_CODE,
+        CURRENCY,
+        Field("spend", "decimal(18,2)", "cost", "currency", rules=(not_null(), between(0))),
+        Field("impressions", "bigint", "times shown", rules=(between(0),)),
+        Field("clicks", "bigint", "times clicked", rules=(between(0),)),
+    ),
+    row_law="One row per day, channel, campaign and country; a later delivery corrects an earlier one.",
+    rules=(COUNTRY_KNOWN,),
+    expectations=(
+        Expectation(
+            "expect_column_sum_to_be_between",
+            {"column": "spend", "min_value": 0, "max_value": 1e9},
+            "a batch spends less than a billion; more is a wrong unit or a lost decimal point",
+        ),
+    ),
+    amount="spend",
+)

@@ -1,0 +1,49 @@
+"""Orders as they stand now: who ordered, what it came to, and how far it got."""
+
+from __future__ import annotations
+
+from lakehouse.rules import Expectation, not_before, not_null, one_of
+from lakehouse.table import Field, Table
+from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SHOP_ID
+
+STATUSES = ("placed", "shipped", "delivered", "cancelled", "returned", "completed", "credit")
+
+TABLE = Table(
+    name="silver.orders",
+    meaning="An order or credit note in its newest state.",
+    grain=("shop_id", "order_id"),
+    fields=(
+        SHOP_ID,
+        Field("order_id", "string", "order or invoice", rules=(not_null(),)),
+        Field("updated_at", "timestamp", "when this state was reached (UTC)", rules=(not_null(),)),
+        Field("ordered_at", "timestamp", "when it was ordered (UTC)", rules=(not_null(),)),
+        Field("ordered_on", "date", "business day of the order where the shop is"),
+        Field("customer_id", "string", "customer; null for an order without an account"),
+        Field("session_id", "string", "visit in which it was ordered"),
+        COUNTRY,
+        COUNTRY_CODE,
+        Field("channel", "string", "channel that brought the order"),
+        CURRENCY,
+        Field("status", "string", "how far it got", rules=(not_null(), one_of(STATUSES))),
+        Field("cancel_reason", "string", "why it was cancelled"),
+        Field("promised_on", "date", "day promised for delivery", rules=(not_before("ordered_on"),)),
+        Field("shipped_at", "timestamp", "when it was shipped (UTC)", rules=(not_before("ordered_at"),)),
+        Field("delivered_at", "timestamp", "when it was delivered (UTC)", rules=(not_before("shipped_at"),)),
+        Field("items_amount", "decimal(18,2)", "worth of the items", "currency"),
+        Field("discount_amount", "decimal(18,2)", "discount on the order", "currency"),
+        Field("shipping_fee", "decimal(18,2)", "fee for shipping", "currency"),
+        Field("order_amount", "decimal(18,2)", "what the order comes to", "currency", rules=(not_null(),)),
+        Field("voucher_code", "string", "voucher used"),
+    ),
+    row_law="One row per order; the newest updated_at counts. Online Retail: one row per invoice.",
+    sequence_by=("updated_at", "_ingested_at", "_source_file", "_source_row"),
+    rules=(COUNTRY_KNOWN,),
+    expectations=(
+        Expectation(
+            "expect_column_sum_to_be_between",
+            {"column": "order_amount", "min_value": -1e9, "max_value": 1e9},
+            "a batch moves less than a billion; more is a wrong unit or a lost decimal point",
+        ),
+    ),
+    amount="order_amount",
+)

@@ -1,0 +1,38 @@
+"""Payments and refunds of orders."""
+
+from __future__ import annotations
+
+from lakehouse.rules import Expectation, not_null, one_of
+from lakehouse.table import Field, Table
+from silver.shared import CURRENCY, SHOP_ID, holds
+
+METHODS = ("card", "paypal", "klarna", "bank_transfer", "gift_card", "apple_pay", "google_pay", "invoice")
+STATUSES = ("captured", "refunded")
+
+TABLE = Table(
+    name="silver.payments",
+    meaning="A payment taken or given back.",
+    grain=("shop_id", "payment_id"),
+    fields=(
+        SHOP_ID,
+        Field("payment_id", "string", "payment", rules=(not_null(),)),
+        Field(
+            "order_id", "string", "order that is paid; it may be delivered later than its payment", rules=(not_null(),)
+        ),
+        Field("paid_at", "timestamp", "when the money moved (UTC)", rules=(not_null(),)),
+        Field("method", "string", "means of payment", rules=(not_null(), one_of(METHODS))),
+        Field("amount", "decimal(18,2)", "money moved; negative when given back", "currency", rules=(not_null(),)),
+        CURRENCY,
+        Field("status", "string", "captured or refunded", rules=(not_null(), one_of(STATUSES))),
+    ),
+    row_law="One row per payment.",
+    rules=(holds("amount_fits", ("amount", "status"), "amount must be negative on a refund, and not on a capture"),),
+    expectations=(
+        Expectation(
+            "expect_column_sum_to_be_between",
+            {"column": "amount", "min_value": -1e9, "max_value": 1e9},
+            "a batch moves less than a billion; more is a wrong unit or a lost decimal point",
+        ),
+    ),
+    amount="amount",
+)

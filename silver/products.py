@@ -1,0 +1,42 @@
+"""Products with their history: what was sold under which name, category and price, and when."""
+
+from __future__ import annotations
+
+from lakehouse.rules import Expectation, between, not_null
+from lakehouse.table import Field, Table
+from silver.shared import SHOP_ID
+
+TABLE = Table(
+    name="silver.products",
+    meaning="A version of a product as its shop listed it; also the codes that are no goods, such as postage and fees.",
+    grain=("shop_id", "product_id"),
+    fields=(
+        SHOP_ID,
+        Field("product_id", "string", "product, by the shop's code in capitals", rules=(not_null(),)),
+        Field("updated_at", "timestamp", "when the shop changed the product (UTC)", rules=(not_null(),)),
+        Field("name", "string", "name as listed; the code where no line names the product", rules=(not_null(),)),
+        Field("description", "string", "text of the listing"),
+        Field("category", "string", "category; for a code that is no product, its kind (shipping, fee, ...)"),
+        Field("subcategory", "string", "category below the category"),
+        Field("brand", "string", "brand"),
+        Field("color", "string", "color"),
+        Field("material", "string", "material"),
+        Field("list_price", "decimal(18,2)", "price as listed", "shop's currency", rules=(between(0),)),
+        Field("unit_cost", "decimal(18,2)", "cost of a piece to the shop", "shop's currency", rules=(between(0),)),
+        Field("supplier_id", "string", "supplier"),
+        Field(
+            "listed_on", "date", "day of listing; where the feed does not say, of the first sale, or else first line"
+        ),
+        Field("is_active", "boolean", "whether the product is on sale; null where the feed does not say"),
+    ),
+    row_law="A delivered change is an event; successive events that say the same fold into one version.",
+    write="scd2",
+    sequence_by=("updated_at", "_ingested_at", "_source_file", "_source_row"),
+    expectations=(
+        Expectation(
+            "expect_column_unique_value_count_to_be_between",
+            {"column": "product_id", "min_value": 1},
+            "a batch names at least one product",
+        ),
+    ),
+)

@@ -1,0 +1,33 @@
+"""Promotions: which product was cheaper, by how much and when."""
+
+from __future__ import annotations
+
+from lakehouse.rules import Expectation, between, not_before, not_null
+from lakehouse.table import Field, Table
+from silver.shared import SHOP_ID
+
+TABLE = Table(
+    name="silver.promotions",
+    meaning="A promotion of a product in its newest state.",
+    grain=("shop_id", "promotion_id"),
+    fields=(
+        SHOP_ID,
+        Field("promotion_id", "string", "promotion", rules=(not_null(),)),
+        Field("product_id", "string", "product that is promoted; null for all"),
+        Field("name", "string", "name"),
+        Field("kind", "string", "kind of promotion"),
+        Field("discount_pct", "decimal(5,2)", "discount", "percent", rules=(not_null(), between(0, 100))),
+        Field("starts_on", "date", "first day", rules=(not_null(),)),
+        Field("ends_on", "date", "last day", rules=(not_before("starts_on"),)),
+        Field("updated_at", "timestamp", "when it was changed (UTC)", rules=(not_null(),)),
+    ),
+    row_law="One row per promotion; of several deliveries the newest updated_at counts.",
+    sequence_by=("updated_at", "_ingested_at", "_source_file", "_source_row"),
+    expectations=(
+        Expectation(
+            "expect_column_max_to_be_between",
+            {"column": "discount_pct", "max_value": 100},
+            "no promotion gives more than the price",
+        ),
+    ),
+)

@@ -1,0 +1,32 @@
+"""What customers say about products."""
+
+from __future__ import annotations
+
+from lakehouse.rules import Expectation, between, not_null
+from lakehouse.table import Field, Table
+from silver.shared import SHOP_ID
+
+TABLE = Table(
+    name="silver.reviews",
+    meaning="A customer's review of a product.",
+    grain=("shop_id", "review_id"),
+    fields=(
+        SHOP_ID,
+        Field("review_id", "string", "review", rules=(not_null(),)),
+        Field("order_id", "string", "order that is reviewed"),
+        Field("product_id", "string", "product that is reviewed", rules=(not_null(),)),
+        Field("customer_id", "string", "customer who wrote it"),
+        Field("rating", "int", "from 1 (bad) to 5 (good)", "stars", rules=(not_null(), between(1, 5))),
+        Field("title", "string", "headline"),
+        Field("text", "string", "what was written"),
+        Field("reviewed_at", "timestamp", "when it was written (UTC)", rules=(not_null(),)),
+    ),
+    row_law="One row per review.",
+    expectations=(
+        Expectation(
+            "expect_column_mean_to_be_between",
+            {"column": "rating", "min_value": 1, "max_value": 5},
+            "ratings are on the scale of one to five",
+        ),
+    ),
+)

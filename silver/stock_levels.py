@@ -1,0 +1,32 @@
+"""Stock as counted."""
+
+from __future__ import annotations
+
+from lakehouse.rules import Expectation, between, not_null
+from lakehouse.table import Field, Table
+from silver.shared import SHOP_ID
+
+TABLE = Table(
+    name="silver.stock_levels",
+    meaning="What a warehouse had of a product when it was counted.",
+    grain=("shop_id", "product_id", "warehouse", "counted_at"),
+    fields=(
+        SHOP_ID,
+        Field("product_id", "string", "product", rules=(not_null(),)),
+        Field("counted_at", "timestamp", "when it was counted (UTC)", rules=(not_null(),)),
+        Field("warehouse", "string", "warehouse", rules=(not_null(),)),
+        Field("on_hand", "int", "pieces in the warehouse", "pieces", rules=(not_null(), between(0))),
+        Field("on_order", "int", "pieces ordered from the supplier", "pieces", rules=(between(0),)),
+        Field("supplier_id", "string", "supplier"),
+        Field("lead_time_days", "int", "time from ordering to arrival", "days", rules=(between(0),)),
+        Field("unit_cost", "decimal(18,2)", "cost of a piece", "shop's currency", rules=(between(0),)),
+    ),
+    row_law="One row per product, warehouse and count.",
+    expectations=(
+        Expectation(
+            "expect_column_max_to_be_between",
+            {"column": "on_hand", "max_value": 10_000_000},
+            "no count is above ten million pieces; more is a barcode in the wrong column",
+        ),
+    ),
+)
