@@ -1,8 +1,10 @@
 # Everything starts here: `make` lists what there is. Each target sets up what it needs by itself.
 
 BIN := .venv/bin
-# spark-submit finds Spark, and Spark its Python, through the environment that is first on PATH.
+# spark-submit finds Spark, and Spark its Python, through the environment that is first on PATH; another Spark on this
+# machine must not get in between.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+unexport SPARK_HOME SPARK_CONF_DIR PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format bench report lock clean
