@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from bronze.shop_exposures import TABLE as SHOP_EXPOSURES
+from lakehouse.conform import typed
 from lakehouse.rules import Expectation, not_null, one_of
-from lakehouse.table import Field, Table
+from lakehouse.table import Field, Read, Step, Table
 from silver.shared import SHOP_ID
 
 VARIANTS = ("control", "treatment")
@@ -28,3 +33,12 @@ TABLE = Table(
         ),
     ),
 )
+
+
+def from_shop(shop_exposures: DataFrame) -> DataFrame:
+    """An exposure as delivered."""
+    names = [f.name for f in TABLE.fields if f.name != "shop_id"]
+    return typed(shop_exposures, TABLE, shop_id=F.lit("shop"), **{name: name for name in names})
+
+
+STEPS = (Step(TABLE, from_shop, (Read(SHOP_EXPOSURES),), source="shop"),)

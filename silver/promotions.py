@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from bronze.shop_promotions import TABLE as SHOP_PROMOTIONS
+from lakehouse.conform import typed
 from lakehouse.rules import Expectation, between, not_before, not_null
-from lakehouse.table import Field, Table
+from lakehouse.table import Field, Read, Step, Table
 from silver.shared import SHOP_ID
 
 TABLE = Table(
@@ -31,3 +36,12 @@ TABLE = Table(
         ),
     ),
 )
+
+
+def from_shop(shop_promotions: DataFrame) -> DataFrame:
+    """A delivered state of a promotion."""
+    names = [f.name for f in TABLE.fields if f.name != "shop_id"]
+    return typed(shop_promotions, TABLE, shop_id=F.lit("shop"), **{name: name for name in names})
+
+
+STEPS = (Step(TABLE, from_shop, (Read(SHOP_PROMOTIONS),), source="shop"),)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from bronze.shop_reviews import TABLE as SHOP_REVIEWS
+from lakehouse.conform import typed
 from lakehouse.rules import Expectation, between, not_null
-from lakehouse.table import Field, Table
+from lakehouse.table import Field, Read, Step, Table
 from silver.shared import SHOP_ID
 
 TABLE = Table(
@@ -30,3 +35,12 @@ TABLE = Table(
         ),
     ),
 )
+
+
+def from_shop(shop_reviews: DataFrame) -> DataFrame:
+    """A review as delivered."""
+    names = [f.name for f in TABLE.fields if f.name != "shop_id"]
+    return typed(shop_reviews, TABLE, shop_id=F.lit("shop"), **{name: name for name in names})
+
+
+STEPS = (Step(TABLE, from_shop, (Read(SHOP_REVIEWS),), source="shop"),)

@@ -1,11 +1,15 @@
-"""What several silver tables have in common: fields, and rules that need more than one column."""
+"""What several silver tables have in common: fields, rules over several columns, and rows made from many."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.rules import Action, Rule, matches, not_null
-from lakehouse.table import Field
+from lakehouse.table import Field, Table
+from silver.countries import UNKNOWN_CODE, UNKNOWN_NAME
 
 SHOP_ID = Field("shop_id", "string", "shop that the row comes from", rules=(not_null(),))
 CURRENCY = Field(
@@ -23,21 +27,38 @@ COUNTRY_CODE = Field(
 )
 
 
-def holds(name: str, columns: tuple[str, ...], says: str, action: Action = "quarantine") -> Rule:
-    """A rule over several columns that the build judges into the boolean `_<name>`; null counts as kept.
-
-    The split and the gate then look at the same staged column, so that they can't disagree.
-    """
-    marker = f"_{name}"
+def holds(
+    name: str, columns: tuple[str, ...], says: str, truth: Callable[[], Column], action: Action = "quarantine"
+) -> Rule:
+    """A rule over several columns: `truth` must not be false. Null passes, as in every other rule."""
     return Rule(
         name,
         columns,
         says,
-        lambda: F.coalesce(~F.col(marker), F.lit(False)),
+        lambda: F.coalesce(~truth(), F.lit(False)),
         "expect_column_values_to_be_in_set",
-        {"column": marker, "value_set": [True]},
+        {"column": f"_{name.replace('.', '_')}", "value_set": [True]},
         action,
+        derives=truth,
     )
 
 
-COUNTRY_KNOWN = holds("country_known", ("country",), "country must be in the vocabulary", action="warn")
+COUNTRY_KNOWN = holds(
+    "country.known",
+    ("country",),
+    "country must be in the vocabulary of silver/countries.py",
+    lambda: (F.col("country_code") != UNKNOWN_CODE) | (F.col("country") == UNKNOWN_NAME),
+    action="warn",
+)
+
+
+def origin(rows: DataFrame) -> list[Column]:
+    """The `_` columns of the newest of the rows that are aggregated into one, so that its lineage is that of a row."""
+    newest = F.struct("_ingested_at", "_source_file", "_source_row")
+    return [F.max_by(name, newest).alias(name) for name in rows.columns if name.startswith("_")]
+
+
+def completed(rows: DataFrame, table: Table) -> DataFrame:
+    """Add what a source does not know of a table's columns, as null, and that nothing failed to be read."""
+    absent = {f.name: F.lit(None).cast(f.type) for f in table.fields if f.name not in rows.columns}
+    return rows.withColumns(absent | {"_untyped": F.lit(None).cast("string")})

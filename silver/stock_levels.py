@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from bronze.shop_stock_levels import TABLE as SHOP_STOCK_LEVELS
+from lakehouse.conform import typed
 from lakehouse.rules import Expectation, between, not_null
-from lakehouse.table import Field, Table
+from lakehouse.table import Field, Read, Step, Table
 from silver.shared import SHOP_ID
 
 TABLE = Table(
@@ -30,3 +35,12 @@ TABLE = Table(
         ),
     ),
 )
+
+
+def from_shop(shop_stock_levels: DataFrame) -> DataFrame:
+    """A count as delivered."""
+    names = [f.name for f in TABLE.fields if f.name != "shop_id"]
+    return typed(shop_stock_levels, TABLE, shop_id=F.lit("shop"), **{name: name for name in names})
+
+
+STEPS = (Step(TABLE, from_shop, (Read(SHOP_STOCK_LEVELS),), source="shop"),)
