@@ -1,0 +1,29 @@
+"""Gold: what people ask for, by day, product, customer and country. One file per table."""
+
+from __future__ import annotations
+
+from gold import (
+    cohort_retention,
+    customer_rfm,
+    demand_daily,
+    interactions,
+    kpi_daily,
+    sales_by_country,
+    sales_by_product,
+    sales_daily,
+    stock_position,
+)
+from lakehouse.table import Step
+
+# In the order in which they depend on each other.
+STEPS: tuple[Step, ...] = (
+    sales_daily.STEP,
+    sales_by_product.STEP,
+    sales_by_country.STEP,
+    demand_daily.STEP,
+    customer_rfm.STEP,
+    cohort_retention.STEP,
+    interactions.STEP,
+    kpi_daily.STEP,
+    stock_position.STEP,
+)

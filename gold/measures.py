@@ -1,0 +1,169 @@
+"""What the money columns mean: each order line is of exactly one kind, and every measure is a sum over kinds.
+
+A credit note (an order of status `credit`) brings its own negative lines, which count on the day of the note. An order
+that is `cancelled` or `returned` keeps its positive lines in silver and no longer counts: its sales are taken off again
+on the day of the order. All else that is billed (shipping, fees, vouchers, corrections, bad debts) is a charge. So for
+any set of lines:
+
+    net_revenue = gross_sales + cancelled_amount
+    line_amount = gross_sales + cancelled_amount - status_cancelled_amount + charges_amount
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from gold.declare import at_least_zero, at_most_zero, count, law, money
+from lakehouse.rules import Rule
+from lakehouse.table import Field, Filter
+
+UNDONE_STATUSES = ("cancelled", "returned")
+
+PRODUCT_SALE = "item_type = 'product' AND line_type = 'sale'"
+PRODUCT_CANCELLATION = "item_type = 'product' AND line_type = 'cancellation'"
+
+# The first that fits; the order matters only for lines that are odd twice (a bad debt booked on a fee).
+KIND = f"""CASE
+    WHEN {PRODUCT_SALE} THEN 'sale'
+    WHEN {PRODUCT_CANCELLATION} THEN 'cancellation'
+    WHEN item_type = 'adjustment' OR line_type IN ('bad_debt', 'stock_adjustment') THEN 'adjustment'
+    WHEN item_type IN ('shipping', 'fee', 'discount') THEN item_type
+    ELSE 'other'
+END"""
+
+NOT_A_PRODUCT = Filter("not_a_product", "(item_type = 'product') IS NOT TRUE")
+NOT_A_PRODUCT_SALE = Filter("not_a_product_sale", f"({PRODUCT_SALE} OR {PRODUCT_CANCELLATION}) IS NOT TRUE")
+NO_CUSTOMER = Filter("no_customer", "customer_id IS NULL")
+
+_CHARGES = "('shipping', 'fee', 'discount', 'adjustment', 'other')"
+
+
+def _sum(value: str, where: str) -> str:
+    return f"coalesce(sum({value}) FILTER (WHERE {where}), 0)"
+
+
+# Field and the SQL that aggregates it over the lines of `measured`.
+MEASURES: tuple[tuple[Field, str], ...] = (
+    (count("lines", "order lines behind this row", "lines"), "count(*)"),
+    (
+        count("orders", "distinct orders with a product sale, before cancellation", "orders"),
+        "count(DISTINCT order_id) FILTER (WHERE kind = 'sale')",
+    ),
+    (
+        count("cancelled_orders", "those of them whose status is now cancelled or returned", "orders"),
+        "count(DISTINCT order_id) FILTER (WHERE is_undone)",
+    ),
+    (
+        count("customers", "distinct known customers with a product sale, before cancellation", "customers"),
+        "count(DISTINCT customer_id) FILTER (WHERE kind = 'sale')",
+    ),
+    (
+        count("units", "pieces in product sales, before cancellation", "pieces"),
+        _sum("quantity", "kind = 'sale'"),
+    ),
+    (
+        count(
+            "cancelled_units",
+            "pieces credited or in cancelled or returned orders, as 0 or less",
+            "pieces",
+            at_most_zero(),
+        ),
+        _sum("quantity", "kind = 'cancellation'") + " - " + _sum("quantity", "is_undone"),
+    ),
+    (
+        money("gross_sales", "product sales after the discount on the line, before cancellation", at_least_zero()),
+        _sum("amount", "kind = 'sale'"),
+    ),
+    (
+        money(
+            "cancelled_amount",
+            "0 or less: product lines of credit notes, and the product sales of cancelled or returned orders taken off",
+            at_most_zero(),
+        ),
+        _sum("amount", "kind = 'cancellation'") + " - " + _sum("amount", "is_undone"),
+    ),
+    (
+        money("net_revenue", "gross_sales + cancelled_amount"),
+        _sum("amount", "kind IN ('sale', 'cancellation') AND NOT is_undone"),
+    ),
+    (
+        money(
+            "status_cancelled_amount",
+            "the part of cancelled_amount that has no line: sales of cancelled or returned orders",
+            at_most_zero(),
+        ),
+        "-" + _sum("amount", "is_undone"),
+    ),
+    (
+        money("charges_amount", "lines that are neither product sale nor product cancellation, with their sign"),
+        _sum("amount", f"kind IN {_CHARGES}"),
+    ),
+    (
+        money("line_amount", "sum of all lines as booked; links this row to silver.order_lines"),
+        "coalesce(sum(amount), 0)",
+    ),
+)
+
+CHARGES: tuple[tuple[Field, str], ...] = (
+    (money("shipping_amount", "charges: postage and carriage"), _sum("amount", "kind = 'shipping'")),
+    (money("fee_amount", "charges: fees of banks and market places"), _sum("amount", "kind = 'fee'")),
+    (money("discount_amount", "charges: discounts booked as lines of their own"), _sum("amount", "kind = 'discount'")),
+    (
+        money("adjustment_amount", "charges: corrections, bad debts, stock adjustments"),
+        _sum("amount", "kind = 'adjustment'"),
+    ),
+    (money("other_amount", "charges: vouchers, samples, donations, free goods"), _sum("amount", "kind = 'other'")),
+)
+
+CANCELLED_ORDERS_LAW = law(
+    "cancelled_orders.law",
+    "cancelled_orders must not be more than orders",
+    "cancelled_orders <= orders",
+    "cancelled_orders",
+    "orders",
+)
+
+LAWS: tuple[Rule, ...] = (
+    law(
+        "net_revenue.law",
+        "net_revenue must be gross_sales + cancelled_amount",
+        "net_revenue = gross_sales + cancelled_amount",
+        "net_revenue",
+        "gross_sales",
+        "cancelled_amount",
+    ),
+    law(
+        "line_amount.law",
+        "line_amount must be gross_sales + cancelled_amount - status_cancelled_amount + charges_amount",
+        "line_amount = gross_sales + cancelled_amount - status_cancelled_amount + charges_amount",
+        "line_amount",
+        "gross_sales",
+        "cancelled_amount",
+        "status_cancelled_amount",
+        "charges_amount",
+    ),
+    CANCELLED_ORDERS_LAW,
+)
+
+CHARGES_LAW = law(
+    "charges_amount.law",
+    "charges_amount must be the sum of its parts",
+    "charges_amount = shipping_amount + fee_amount + discount_amount + adjustment_amount + other_amount",
+    "charges_amount",
+    *(field.name for field, _ in CHARGES),
+)
+
+
+def measured(order_lines: DataFrame, orders: DataFrame) -> DataFrame:
+    """The lines with `kind`, `is_undone` (sale of a cancelled or returned order) and `is_kept` (sale that counts)."""
+    status = orders.select("shop_id", "order_id", F.col("status").alias("order_status"))
+    lines = order_lines.join(status, ["shop_id", "order_id"], "left").withColumn("kind", F.expr(KIND))
+    is_sale = F.col("kind") == "sale"
+    is_undone = is_sale & F.coalesce(F.col("order_status").isin(*UNDONE_STATUSES), F.lit(False))
+    return lines.withColumns({"is_undone": is_undone, "is_kept": is_sale & ~is_undone})
+
+
+def aggregated(measures: tuple[tuple[Field, str], ...]) -> list[Column]:
+    """The measures as aggregates over the lines of `measured`."""
+    return [F.expr(sql).alias(field.name) for field, sql in measures]
