@@ -26,7 +26,7 @@ lint: setup ## Check style, types and the direction of imports
 	@$(BIN)/ruff format --quiet --diff
 	@scripts/check-suppressions
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 format: setup ## Bring the code into its one style
 	@$(BIN)/ruff check --quiet --fix-only
