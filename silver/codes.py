@@ -37,7 +37,7 @@ def utc(local: Column) -> Column:
 
 def product_code(stock_code: Column) -> Column:
     """The code in capitals: tills spelt the same product `85123a` and `85123A`."""
-    return F.upper(F.trim(stock_code))
+    return F.nullif(F.upper(F.trim(stock_code)), F.lit(""))
 
 
 def item_type(product_id: Column) -> Column:

@@ -10,7 +10,7 @@ from lakehouse.conform import typed
 from lakehouse.rules import Expectation, matches, not_null
 from lakehouse.table import Field, Read, Step, Table
 from silver import countries, order_lines
-from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, SHOP_ID, completed, origin
+from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, SHOP_ID, completed
 
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s.]+$"
 
@@ -64,14 +64,8 @@ def from_shop(shop_customers: DataFrame) -> DataFrame:
 
 
 def from_online_retail(order_lines: DataFrame) -> DataFrame:
-    """The feed has no accounts: each time of sale is an event that says in which country the customer was."""
-    newest = F.struct("_ingested_at", "_source_file", "_source_row")
-    events = order_lines.groupBy("shop_id", "customer_id", F.col("sold_at").alias("updated_at")).agg(
-        F.max_by("country", newest).alias("country"),
-        F.max_by("country_code", newest).alias("country_code"),
-        *origin(order_lines),
-    )
-    return completed(events, TABLE)
+    """The feed has no accounts: each line is an event that says in which country the customer was."""
+    return completed(order_lines.withColumn("updated_at", F.col("sold_at")), TABLE)
 
 
 STEPS = (

@@ -17,6 +17,7 @@ from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SHOP_I
 
 ITEM_TYPES = ("product", "shipping", "discount", "fee", "adjustment", "sample", "voucher", "donation")
 LINE_TYPES = ("sale", "cancellation", "stock_adjustment", "bad_debt", "free")
+GOING_BACK = ("cancellation", "stock_adjustment")
 
 TABLE = Table(
     name="silver.order_lines",
@@ -42,7 +43,7 @@ TABLE = Table(
         Field(
             "product_id",
             "string",
-            "product, by the shop's code in capitals",
+            "product, by the shop's code",
             rules=(not_null(), references(products.TABLE)),
         ),
         Field("description", "string", "text of the line, where the feed has one"),
@@ -75,9 +76,9 @@ TABLE = Table(
             "quantity.sign",
             ("quantity", "line_type"),
             "quantity must be negative on cancellations and stock adjustments, and positive on all other lines",
-            lambda: F.when(
-                F.col("line_type").isin("cancellation", "stock_adjustment"), F.col("quantity") < 0
-            ).otherwise(F.col("quantity") > 0),
+            lambda: F.when(F.col("line_type").isin(*GOING_BACK), F.col("quantity") < 0).otherwise(
+                F.col("quantity") > 0
+            ),
         ),
         holds(
             "unit_price.sign",
@@ -108,7 +109,7 @@ def from_shop(shop_order_lines: DataFrame) -> DataFrame:
         line_id="line_no",
         sold_at="ordered_at",
         customer_id="customer_id",
-        product_id=F.upper("product_id"),
+        product_id="product_id",
         quantity="quantity",
         unit_price="unit_price",
         discount=F.coalesce(F.nullif(F.trim("discount"), F.lit("")), F.lit("0")),

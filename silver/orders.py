@@ -8,9 +8,9 @@ from pyspark.sql import functions as F
 from bronze.shop_orders import TABLE as SHOP_ORDERS
 from lakehouse.conform import typed
 from lakehouse.rules import Expectation, not_before, not_null, one_of
-from lakehouse.table import Field, Read, Step, Table
+from lakehouse.table import LINEAGE_COLUMNS, Field, Read, Step, Table
 from silver import countries, order_lines
-from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SHOP_ID, completed, holds, origin
+from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SHOP_ID, completed, holds
 
 STATUSES = ("placed", "shipped", "delivered", "cancelled", "returned", "completed", "credit")
 
@@ -91,14 +91,13 @@ def from_online_retail(order_lines: DataFrame) -> DataFrame:
         "discount_amount": F.coalesce(-F.sum(of_type["discount"]), F.lit(0)),
     }
     newest = F.struct("_ingested_at", "_source_file", "_source_row")
-    facts = ("customer_id", "country", "country_code", "currency")
+    facts = ("customer_id", "country", "country_code", "currency", *LINEAGE_COLUMNS)
     orders = order_lines.groupBy("shop_id", "order_id").agg(
         F.max("sold_at").alias("updated_at"),
         F.min("sold_at").alias("ordered_at"),
         F.min("sold_on").alias("ordered_on"),
         *[F.max_by(name, newest).alias(name) for name in facts],
         *[total.try_cast("decimal(18,2)").alias(name) for name, total in sums.items()],
-        *origin(order_lines),
     )
     items = F.col("order_amount") + F.col("discount_amount") - F.col("shipping_fee")
     stated = {

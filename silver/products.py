@@ -11,7 +11,7 @@ from lakehouse.conform import typed
 from lakehouse.rules import Expectation, between, not_null
 from lakehouse.table import Field, Filter, Read, Step, Table
 from silver import codes
-from silver.shared import SHOP_ID, completed, origin
+from silver.shared import SHOP_ID, completed
 
 TABLE = Table(
     name="silver.products",
@@ -19,7 +19,7 @@ TABLE = Table(
     grain=("shop_id", "product_id"),
     fields=(
         SHOP_ID,
-        Field("product_id", "string", "product, by the shop's code in capitals", rules=(not_null(),)),
+        Field("product_id", "string", "product, by the shop's code", rules=(not_null(),)),
         Field("updated_at", "timestamp", "when the shop changed the product (UTC)", rules=(not_null(),)),
         Field("name", "string", "name as listed; the code where no line names the product", rules=(not_null(),)),
         Field("description", "string", "text of the listing"),
@@ -56,41 +56,44 @@ def from_shop(shop_products: DataFrame) -> DataFrame:
 
 
 def from_online_retail(online_retail: DataFrame) -> DataFrame:
-    """One event per stock code, at its first line: the feed has no catalogue, only what tills printed on invoices.
+    """The feed has no catalogue: each line is an event that says under which name its stock code was sold on the whole.
 
     The name is the text that most sale lines carry. On lines without a price staff left notes ("damaged", "?") where
     the name should be, so a code that was never sold takes only a text in capitals, as names are written.
     """
     product_id = codes.product_code(F.col("stock_code"))
-    text = F.nullif(codes.line_text(F.col("description")), F.lit(""))
+    at = F.trim("invoice_date").try_cast("timestamp")
     lines = online_retail.withColumns(
         {
             "shop_id": F.lit(codes.SHOP),
             "product_id": product_id,
             "category": F.nullif(codes.item_type(product_id), F.lit("product")),
-            "line_at": F.trim("invoice_date").try_cast("timestamp"),
-            "is_sale": F.expr(codes.IS_SALE),
+            "updated_at": codes.utc(at),
         }
     )
+    listings = _listings(lines.withColumns({"line_on": at.cast("date"), "is_sale": F.expr(codes.IS_SALE)}))
+    return completed(lines.drop("description").join(listings, "product_id", "left"), TABLE)
+
+
+def _listings(lines: DataFrame) -> DataFrame:
+    """One row per stock code: its name, and the day from which it was sold."""
+    text = F.nullif(codes.line_text(F.col("description")), F.lit(""))
     is_name = F.col("is_sale") | F.col("category").isNotNull() | ((text == F.upper(text)) & text.rlike("[A-Z]{3}"))
-    by_name = (
-        lines.withColumn("name", F.when(is_name, text))
-        .groupBy("shop_id", "product_id", "category", "name")
+    texts = (
+        lines.withColumn("text", F.when(is_name, text))
+        .groupBy("product_id", "text")
         .agg(
             F.count_if("is_sale").alias("sales"),
-            F.count_if(F.col("name").isNotNull()).alias("lines"),
-            F.min(F.when(F.col("is_sale"), F.col("line_at"))).alias("first_sale"),
-            F.min("line_at").alias("first_line"),
-            *origin(lines),
+            F.count(F.lit(1)).alias("lines"),
+            F.min(F.when(F.col("is_sale"), F.col("line_on"))).alias("first_sale"),
+            F.min("line_on").alias("first_line"),
         )
     )
-    events = by_name.groupBy("shop_id", "product_id", "category").agg(
-        F.max_by("name", F.struct(F.col("name").isNotNull(), "sales", "lines", "name")).alias("name"),
-        F.to_date(F.coalesce(F.min("first_sale"), F.min("first_line"))).alias("listed_on"),
-        codes.utc(F.min("first_line")).alias("updated_at"),
-        *origin(by_name),
+    most_used = F.max_by("text", F.when(F.col("text").isNotNull(), F.struct("sales", "lines", "text")))
+    return texts.groupBy("product_id").agg(
+        F.coalesce(most_used, "product_id").alias("name"),
+        F.coalesce(F.min("first_sale"), F.min("first_line")).alias("listed_on"),
     )
-    return completed(events.withColumn("name", F.coalesce("name", "product_id")), TABLE)
 
 
 STEPS = (
@@ -104,7 +107,12 @@ STEPS = (
     Step(
         TABLE,
         from_online_retail,
-        (Read(ONLINE_RETAIL, groups={"shop_id": "'online_retail'", "product_id": "upper(trim(stock_code))"}),),
+        (
+            Read(
+                ONLINE_RETAIL,
+                groups={"shop_id": "'online_retail'", "product_id": "nullif(upper(trim(stock_code)), '')"},
+            ),
+        ),
         recompute=("shop_id", "product_id"),
         filters=(Filter("test_product", codes.IS_TEST_CODE),),
         source="online_retail",

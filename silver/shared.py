@@ -1,4 +1,4 @@
-"""What several silver tables have in common: fields, rules over several columns, and rows made from many."""
+"""What several silver tables have in common: fields, rules over several columns, and what a source leaves open."""
 
 from __future__ import annotations
 
@@ -52,13 +52,6 @@ COUNTRY_KNOWN = holds(
 )
 
 
-def origin(rows: DataFrame) -> list[Column]:
-    """The `_` columns of the newest of the rows that are aggregated into one, so that its lineage is that of a row."""
-    newest = F.struct("_ingested_at", "_source_file", "_source_row")
-    return [F.max_by(name, newest).alias(name) for name in rows.columns if name.startswith("_")]
-
-
 def completed(rows: DataFrame, table: Table) -> DataFrame:
-    """Add what a source does not know of a table's columns, as null, and that nothing failed to be read."""
-    absent = {f.name: F.lit(None).cast(f.type) for f in table.fields if f.name not in rows.columns}
-    return rows.withColumns(absent | {"_untyped": F.lit(None).cast("string")})
+    """Add the columns of a table that a source knows nothing about, as null."""
+    return rows.withColumns({f.name: F.lit(None).cast(f.type) for f in table.fields if f.name not in rows.columns})
