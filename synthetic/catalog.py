@@ -201,8 +201,15 @@ def _promotions(
     order = np.flatnonzero(free)[np.lexsort((product[free], announced[free]))]
     elasticity = np.array(PLANTED.elasticity)[category[product]]
     uplift = (1 - percent / 100) ** elasticity * np.array(PLANTED.promotion_bonus)[kind]
-    days = (column[order] for column in (product, kind, percent, announced, start, end))
-    return Promotions(*days, uplift=uplift[order])
+    return Promotions(
+        product=product[order],
+        kind=kind[order],
+        percent=percent[order],
+        announced=announced[order],
+        start=start[order],
+        end=end[order],
+        uplift=uplift[order],
+    )
 
 
 def _promotion_of(options: Options, promotions: Promotions) -> Int32s:

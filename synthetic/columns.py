@@ -2,8 +2,7 @@
 
 import polars as pl
 
-from synthetic.base import DAY_SECONDS
-from synthetic.world import World
+from synthetic.base import DAY_SECONDS, Options
 
 Column = str | pl.Expr | pl.Series
 SESSION_BITS = 40
@@ -23,6 +22,15 @@ def identity(prefix: str, number: Column, width: int) -> pl.Expr:
     return pl.concat_str(pl.lit(prefix), expression(number).cast(pl.String).str.zfill(width))
 
 
+def text(template: str, *columns: Column) -> pl.Expr:
+    """A template with `{}` for each column. (`pl.format` of polars 2.1 panics on frames with an empty chunk.)"""
+    first, *others = template.split("{}")
+    filled = [
+        part for column, fixed in zip(columns, others, strict=True) for part in (expression(column), pl.lit(fixed))
+    ]
+    return pl.concat_str(pl.lit(first), *filled)
+
+
 def order_id() -> pl.Expr:
     """The id of the order in column `number`."""
     return identity("O", "number", 9)
@@ -30,7 +38,7 @@ def order_id() -> pl.Expr:
 
 def review_id() -> pl.Expr:
     """The id of a review: each order line has at most one."""
-    return pl.format("R{}-{}", pl.col("number").cast(pl.String).str.zfill(9), "line_no")
+    return text("R{}-{}", pl.col("number").cast(pl.String).str.zfill(9), "line_no")
 
 
 def session_id(number: Column) -> pl.Expr:
@@ -49,14 +57,14 @@ def timestamp(seconds: Column) -> pl.Expr:
     return pl.from_epoch(expression(seconds), time_unit="s")
 
 
-def day_of(world: World, seconds: str) -> pl.Expr:
+def day_of(options: Options, seconds: str) -> pl.Expr:
     """The day number of seconds since 1970."""
-    return (pl.col(seconds) - world.options.epoch) // DAY_SECONDS
+    return (pl.col(seconds) - options.epoch) // DAY_SECONDS
 
 
-def date_of(world: World, day: Column) -> pl.Expr:
+def date_of(options: Options, day: Column) -> pl.Expr:
     """A day number as a date text."""
-    days = (world.options.epoch // DAY_SECONDS + expression(day)).cast(pl.Int32)
+    days = (options.epoch // DAY_SECONDS + expression(day)).cast(pl.Int32)
     return days.cast(pl.Date).dt.strftime("%Y-%m-%d")
 
 

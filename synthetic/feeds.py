@@ -23,6 +23,7 @@ from synthetic.columns import (
     order_id,
     review_id,
     session_id,
+    text,
     timestamp,
 )
 from synthetic.demand import Chunk
@@ -71,7 +72,7 @@ def orders(world: World, chunk: Chunk) -> pl.DataFrame:
         currency=pl.lit("EUR"),
         status="status",
         cancel_reason="reason",
-        promised_on=date_of(world, "promised_day"),
+        promised_on=date_of(world.options, "promised_day"),
         shipped_at=timestamp("shipped"),
         delivered_at=timestamp("delivered"),
         items_total=euros("items_total"),
@@ -79,7 +80,7 @@ def orders(world: World, chunk: Chunk) -> pl.DataFrame:
         shipping_fee=euros("shipping_fee"),
         order_total=total / 100,
         voucher_code=pl.when(pl.col("voucher") > 0).then(named(VOUCHERS, "voucher_kind")),
-        _day=day_of(world, "updated"),
+        _day=day_of(world.options, "updated"),
         _spoilable=pl.col("updated") > pl.col("ordered_at"),
     )
 
@@ -118,14 +119,14 @@ def payments(world: World, chunk: Chunk) -> pl.DataFrame:
         cents=-total, at=refund_at, part=pl.lit(2), status=pl.lit("refunded")
     )
     return pl.concat([captured, refunded]).select(
-        payment_id=pl.format("PAY{}-{}", pl.col("number").cast(pl.String).str.zfill(9), "part"),
+        payment_id=text("PAY{}-{}", pl.col("number").cast(pl.String).str.zfill(9), "part"),
         order_id=order_id(),
         paid_at=timestamp("at"),
         method=named(METHODS, "method"),
         amount=euros("cents"),
         currency=pl.lit("EUR"),
         status="status",
-        _day=day_of(world, "at"),
+        _day=day_of(world.options, "at"),
         _spoilable=pl.lit(value=True),
         _cents="cents",
     )
@@ -133,17 +134,11 @@ def payments(world: World, chunk: Chunk) -> pl.DataFrame:
 
 def customers(world: World, chunk: Chunk) -> pl.DataFrame:
     """Every customer of the first day, later registrations, and a full row at each change."""
-    registered = dict(zip(["customer", "registered"], [np.arange(world.options.customers), world.people.registered]))
-    versions = world.people.versions.filter(_in_chunk(chunk)).join(
-        pl.DataFrame(registered), on="customer", how="left", maintain_order="left"
-    )
-    # The time of the first row is the time of registration, whatever row is looked at.
-    first_second = world.people.versions.filter(~pl.col("is_update")).select("customer", first_second="second")
-    versions = versions.join(first_second, on="customer", how="left", maintain_order="left")
-    registered_at = world.options.epoch + pl.col("registered") * DAY_SECONDS + pl.col("first_second")
-    return versions.with_columns(
-        updated=world.options.epoch + pl.col("day") * DAY_SECONDS + pl.col("second"), since=registered_at
-    ).select(
+    everyone = world.people.versions
+    at = world.options.epoch + pl.col("day") * DAY_SECONDS + pl.col("second")
+    registration = everyone.filter(~pl.col("is_update")).select("customer", since=at)
+    versions = everyone.filter(_in_chunk(chunk)).join(registration, on="customer", how="left", maintain_order="left")
+    return versions.with_columns(updated=at).select(
         customer_id=world.people.ids.gather(versions["customer"]),
         updated_at=timestamp("updated"),
         email="email",
@@ -179,12 +174,10 @@ def products(world: World, chunk: Chunk) -> pl.DataFrame:
         .select(
             product_id=catalog.ids.gather(product),
             updated_at=timestamp(world.options.epoch + pl.col("day") * DAY_SECONDS + 120),
-            name=pl.format("{} {} {}", "brand", "color", "subcategory"),
+            name=text("{} {} {}", "brand", "color", "subcategory"),
             description=pl.concat_str(
                 described,
-                pl.format(
-                    "{} {} made of {}, for {}. Edition {}.", "brand", "subcategory", "material", "use", "rewrites"
-                ),
+                text("{} {} made of {}, for {}. Edition {}.", "brand", "subcategory", "material", "use", "rewrites"),
             ),
             category="category",
             subcategory="subcategory",
@@ -194,7 +187,7 @@ def products(world: World, chunk: Chunk) -> pl.DataFrame:
             list_price=decimal_text("price"),
             unit_cost=decimal_text("cost"),
             supplier_id=identity("S", pl.Series(catalog.supplier[place]) + 1, 3),
-            listed_on=date_of(world, listed),
+            listed_on=date_of(world.options, listed),
             is_active=pl.col("day") < pl.col("delisted"),
             _day=pl.max_horizontal("day", 0),
             _spoilable=pl.col("day") > listed,
@@ -214,7 +207,7 @@ def page_events(world: World, chunk: Chunk) -> pl.DataFrame:
         .otherwise(pl.lit(f"{shop}/checkout"))
     )
     return events.select(
-        event_id=pl.format("{}-{}", session_id("session"), pl.col("position").cast(pl.String).str.zfill(3)),
+        event_id=text("{}-{}", session_id("session"), pl.col("position").cast(pl.String).str.zfill(3)),
         session_id=session_id("session"),
         visitor_id=identity("V", "visitor", 8),
         customer_id=pl.when(pl.col("customer") >= 0).then(identity("C", pl.col("customer") + 1, CUSTOMER_WIDTH)),
@@ -229,7 +222,7 @@ def page_events(world: World, chunk: Chunk) -> pl.DataFrame:
         country=named(COUNTRIES, "country"),
         utm_source="utm_source",
         utm_campaign="utm_campaign",
-        _day=day_of(world, "at"),
+        _day=day_of(world.options, "at"),
         _spoilable=pl.lit(value=True),
     )
 
@@ -264,7 +257,7 @@ def reviews(world: World, chunk: Chunk) -> pl.DataFrame:
         title="title",
         text="text",
         reviewed_at=timestamp("at").dt.strftime("%Y-%m-%d %H:%M:%S"),
-        _day=day_of(world, "at"),
+        _day=day_of(world.options, "at"),
         _spoilable=pl.lit(value=True),
     )
 
@@ -286,11 +279,11 @@ def promotions(world: World, chunk: Chunk) -> pl.DataFrame:
     return frame.select(
         promotion_id=identity("PR", "number", 5),
         product_id=world.catalog.ids.gather(frame["product"]),
-        name=pl.format("{} % off", "percent"),
+        name=text("{} % off", "percent"),
         kind=named(PROMOTION_KINDS, "kind"),
         discount_pct="percent",
-        starts_on=date_of(world, "start"),
-        ends_on=date_of(world, "end"),
+        starts_on=date_of(world.options, "start"),
+        ends_on=date_of(world.options, "end"),
         updated_at=timestamp(world.options.epoch + pl.col("day") * DAY_SECONDS + 60),
         _day="day",
         _spoilable=pl.lit(value=True),
@@ -308,7 +301,7 @@ def marketing_spend(world: World, chunk: Chunk) -> pl.DataFrame:
     return pl.DataFrame(
         {"day": day + chunk.first_day, "channel": channel, "campaign": campaign, "cents": cents}
     ).select(
-        spend_on=date_of(world, "day"),
+        spend_on=date_of(world.options, "day"),
         channel=named(AD_CHANNELS, "channel"),
         campaign=named(CAMPAIGNS, "campaign"),
         country=pl.Series(COUNTRIES).gather(country),
@@ -335,7 +328,7 @@ def exposures(world: World, chunk: Chunk) -> pl.DataFrame:
         unit_id=people.ids.gather(customer),
         variant=pl.Series(variant, dtype=pl.String),
         exposed_at=timestamp("at"),
-        _day=day_of(world, "at"),
+        _day=day_of(world.options, "at"),
         _spoilable=pl.lit(value=True),
     )
 

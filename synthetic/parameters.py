@@ -86,7 +86,7 @@ class Parameters:
     reason_missing: float = _planted(0.20, "Share of cancelled orders whose cancel_reason is empty in the feed.")
     return_rate: Numbers = _planted(
         (0.16, 0.18, 0.05, 0.07, 0.06, 0.03),
-        "Chance that a delivered order is returned, by its most returned category.",
+        "Chance that a delivered order is returned, by its riskiest category.",
     )
     reorder_misjudgement: Numbers = _planted(
         (0.55, 1.5), "Range of each product's reorder point over its expected demand in the lead time; <1 runs out."

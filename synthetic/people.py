@@ -8,6 +8,7 @@ import polars as pl
 from synthetic import words
 from synthetic.base import DAY_SECONDS, NEVER, Bools, Floats, Ints, Options, pick
 from synthetic.catalog import numbered
+from synthetic.columns import text
 from synthetic.parameters import COUNTRIES, EXPERIMENTS, PLANTED
 
 CUSTOMER_WIDTH = 7
@@ -125,8 +126,8 @@ def _with_texts(rng: np.random.Generator, versions: pl.DataFrame, country: Ints)
             "customer": np.arange(count),
             "first_name": pl.Series(words.FIRST_NAMES).gather(first),
             "last_name": pl.Series(words.LAST_NAMES).gather(last),
-            "phone": pl.Series(words.DIAL_CODES).gather(country)
-            + pl.Series(rng.integers(10**8, 10**9, count)).cast(str),
+            "dial_code": pl.Series(words.DIAL_CODES).gather(country),
+            "number": rng.integers(10**8, 10**9, count),
             "birth_date": pl.Series(rng.integers(-9000, 13500, count)).cast(pl.Int32).cast(pl.Date),
             "country": pl.Series(COUNTRIES).gather(country),
             "acquisition_channel": pl.Series(words.ACQUISITION).gather(rng.integers(0, 6, count)),
@@ -137,14 +138,15 @@ def _with_texts(rng: np.random.Generator, versions: pl.DataFrame, country: Ints)
     postcodes = pl.Series([code for places in words.CITIES for _, code in places])
     frame = versions.join(people, on="customer", how="left", maintain_order="left")
     place = frame["country_number"] * 4 + frame["city"]
-    flat = pl.when(pl.col("house") % 9 == 0).then(pl.format(", Apt {}", pl.col("house") // 9)).otherwise(pl.lit(""))
+    flat = pl.when(pl.col("house") % 9 == 0).then(text(", Apt {}", pl.col("house") // 9)).otherwise(pl.lit(""))
     return frame.with_columns(
+        phone=text("{}{}", "dial_code", "number"),
         city=cities.gather(place),
         postcode=postcodes.gather(place),
         street=pl.concat_str(
             pl.Series(words.STREETS).gather(frame["street"]), pl.lit(" "), pl.col("house").cast(str), flat
         ),
-        email=pl.format(
+        email=text(
             "{}.{}.{}@example.com",
             pl.lit(pl.Series(_plain(words.FIRST_NAMES))).gather(pl.Series(first).gather(frame["customer"])),
             pl.lit(pl.Series(_plain(words.LAST_NAMES))).gather(pl.Series(last).gather(frame["customer"])),

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 
 from synthetic.base import DAY_SECONDS, pick
+from synthetic.columns import text
 from synthetic.demand import Chunk
 from synthetic.world import World
 
@@ -30,7 +31,7 @@ SOURCE_SHARES = np.array([0.45, 0.22, 0.13, 0.06, 0.06, 0.08])
 def draw_events(world: World, chunk: Chunk) -> pl.DataFrame:
     """One row a click, in the order of each session: session, position, time, type, product and the visit's source."""
     rng = world.options.rng("events", chunk.number)
-    buying, looking = _buying(world, rng, chunk), _looking(world, rng, chunk)
+    buying, looking = _buying(world, rng, chunk), _looking(rng, chunk)
     steps = pl.concat([buying, looking]).sort("session", "step")
     size = pl.len().over("session")
     steps = steps.with_columns(position=pl.int_range(1, pl.len() + 1).over("session"), size=size)
@@ -64,7 +65,7 @@ def _buying(world: World, rng: np.random.Generator, chunk: Chunk) -> pl.DataFram
     return pl.concat(steps).with_columns(ends=pl.lit(value=True))
 
 
-def _looking(world: World, rng: np.random.Generator, chunk: Chunk) -> pl.DataFrame:
+def _looking(rng: np.random.Generator, chunk: Chunk) -> pl.DataFrame:
     """Views, searches, carts and a few checkouts of sessions that do not buy."""
     views = chunk.views.select(
         number=NOTHING,
@@ -124,7 +125,7 @@ def _with_visit(rng: np.random.Generator, world: World, steps: pl.DataFrame) -> 
     searching = pl.col("event_type") == "search"
     return steps.join(texts, on="product", how="left", maintain_order="left").with_columns(
         visitor=pl.when(pl.col("customer") >= 0).then(pl.col("customer") + 1).otherwise("anonymous"),
-        search_query=pl.when(searching).then(pl.format("{} {}", "color", "subcategory")),
+        search_query=pl.when(searching).then(text("{} {}", "color", "subcategory")),
         product_id=pl.when(~searching).then("product_id"),
         utm_campaign=pl.when(pl.col("utm_source").is_not_null()).then("utm_campaign"),
     )

@@ -47,11 +47,11 @@ class Truth:
         world, last = self._world, self._world.options.days - 1
         self._demand.append(chunk.stock.drop("on_order").with_columns(pl.all().cast(pl.Int32)))
         self._cancelled.append(
-            chunk.orders.filter(pl.col("cause") > 0, day_of(world, "cancelled_at") <= last).select(
+            chunk.orders.filter(pl.col("cause") > 0, day_of(world.options, "cancelled_at") <= last).select(
                 order_id=order_id(), cause=named(CAUSES, "cause")
             )
         )
-        reviews = draw_reviews(world, chunk).filter(day_of(world, "at") <= last)
+        reviews = draw_reviews(world, chunk).filter(day_of(world.options, "at") <= last)
         self._reviews.append(reviews.select("topic", "sentiment", review_id=review_id()))
 
     def write(self, dirt: dict[str, Any]) -> None:
@@ -67,7 +67,12 @@ class Truth:
             "promotions": _promotions(world),
             "basket_rules": _rules(world),
             "demand": demand.select(
-                date_of(world, "day").alias("date"), ids.alias("product_id"), "demand", "sold", "oversold", "on_hand"
+                date_of(world.options, "day").alias("date"),
+                ids.alias("product_id"),
+                "demand",
+                "sold",
+                "oversold",
+                "on_hand",
             ),
             "cancellations": pl.concat(self._cancelled),
             "reviews": pl.concat(self._reviews).select("review_id", "topic", "sentiment"),
@@ -103,7 +108,7 @@ def _days(world: World) -> pl.DataFrame:
             **{f"expected_orders_{name}": market.expected[:, place] for place, name in enumerate(COUNTRIES)},
         }
     )
-    return frame.with_columns(date_of(world, "day").alias("date"))
+    return frame.with_columns(date_of(world.options, "day").alias("date"))
 
 
 def _advertising(world: World) -> pl.DataFrame:
@@ -118,7 +123,7 @@ def _advertising(world: World) -> pl.DataFrame:
             "response": market.response.ravel(),
         }
     )
-    return frame.with_columns(date_of(world, "day").alias("date"))
+    return frame.with_columns(date_of(world.options, "day").alias("date"))
 
 
 def _factors(taste: Any) -> dict[str, Any]:
@@ -147,7 +152,7 @@ def _customers(world: World) -> pl.DataFrame:
     treated = {f"treated_{name}": people.treated[place] for place, name in enumerate(EXPERIMENTS)}
     columns = {"customer_id": people.ids, "rate": people.rate, **days, **exposed, **treated}
     frame = pl.DataFrame({**columns, **_factors(people.taste.T)})
-    return frame.with_columns(date_of(world, name).alias(name) for name in days)
+    return frame.with_columns(date_of(world.options, name).alias(name) for name in days)
 
 
 def _promotions(world: World) -> pl.DataFrame:
@@ -162,7 +167,7 @@ def _promotions(world: World) -> pl.DataFrame:
             "ends_on": planned.end,
             "uplift": planned.uplift,
         }
-    ).with_columns(date_of(world, name).alias(name) for name in ("starts_on", "ends_on"))
+    ).with_columns(date_of(world.options, name).alias(name) for name in ("starts_on", "ends_on"))
 
 
 def _rules(world: World) -> pl.DataFrame:
