@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 UNKNOWN_CODE = "ZZ"
 UNKNOWN_NAME = "Unspecified"
 
-# Countries that shops sell to most stand first: a literal map is searched from its start.
+# Countries that shops sell to most stand first: a map is searched from its start.
 _LISTED = """
 GB United Kingdom;DE Germany;FR France;IE Ireland;NL Netherlands;ES Spain;IT Italy;AT Austria;BE Belgium
 CH Switzerland;PT Portugal;AU Australia;NO Norway;SE Sweden;DK Denmark;FI Finland;US United States;PL Poland
@@ -88,5 +88,5 @@ def name(delivered: Column) -> Column:
 
 
 def _found(pairs: dict[str, str], key: Column) -> Column:
-    literals = [F.lit(text) for pair in pairs.items() for text in pair]
-    return F.try_element_at(F.create_map(*literals), key)
+    listed = ";".join(f"{known}={value}" for known, value in pairs.items())
+    return F.try_element_at(F.str_to_map(F.lit(listed), F.lit(";"), F.lit("=")), key)

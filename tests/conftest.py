@@ -1,0 +1,11 @@
+"""What all tests share: one Spark session."""
+
+import pytest
+from pyspark.sql import SparkSession
+
+from lakehouse.session import spark_session
+
+
+@pytest.fixture(scope="session")
+def spark() -> SparkSession:
+    return spark_session()
