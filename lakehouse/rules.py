@@ -27,8 +27,10 @@ class Rule:
     """A rule bound to its columns.
 
     `says` is the sentence a person reads ("quantity must be between 1 and 9"); `breaks()` is true on a row that breaks
-    it. `expectation` and `kwargs` name the same rule to Great Expectations. A row that breaks a rule is put into
-    quarantine, kept and counted (`warn`), or blocks its whole batch (`fail`).
+    it. `expectation` and `kwargs` name the same rule to Great Expectations; it must be one over the values of a single
+    column, because only these are measured together in one Spark job. A rule over several columns therefore `derives`
+    a column of that name for the gate. A row that breaks a rule is put into quarantine, kept and counted (`warn`), or
+    blocks its whole batch (`fail`).
     """
 
     name: str
@@ -39,6 +41,7 @@ class Rule:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     action: Action = "quarantine"
     reference: Table | None = None
+    derives: Callable[[], Column] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,15 +127,20 @@ def matches(regex: str, what: str, action: Action = "quarantine") -> Check:
 
 def not_before(other: str, action: Action = "quarantine") -> Check:
     """The value is at least that of another column of the row."""
-    return lambda column: Rule(
-        f"{column}.not_before_{other}",
-        (column, other),
-        f"{column} must not be before {other}",
-        lambda: F.coalesce(F.col(column) < F.col(other), F.lit(False)),
-        "expect_column_pair_values_a_to_be_greater_than_b",
-        {"column_A": column, "column_B": other, "or_equal": True, "ignore_row_if": "either_value_is_missing"},
-        action,
-    )
+    def bind(column: str) -> Rule:
+        derived = f"_{column}_not_before_{other}"
+        return Rule(
+            f"{column}.not_before_{other}",
+            (column, other),
+            f"{column} must not be before {other}",
+            lambda: F.coalesce(F.col(column) < F.col(other), F.lit(False)),
+            "expect_column_values_to_be_in_set",
+            {"column": derived, "value_set": [True]},
+            action,
+            derives=lambda: F.col(column) >= F.col(other),
+        )
+
+    return bind
 
 
 def references(table: Table, action: Action = "quarantine") -> Check:

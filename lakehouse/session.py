@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -33,6 +34,8 @@ def spark_session(overrides: Mapping[str, str] | None = None) -> SparkSession:
             f"Spark did not start: {str(error).splitlines()[0]}; check that Java 17 is installed (java -version)"
         ) from error
     spark.sparkContext.setLogLevel("ERROR")
+    # PySpark logs every failed analysis as JSON on the screen; we tell it as our own message.
+    logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
     return spark
 
 

@@ -11,7 +11,9 @@ import yaml
 
 from lakehouse.errors import UsageError
 
-CONF = Path(__file__).resolve().parent.parent / "conf"
+_HERE = Path(__file__).resolve().parent
+# Beside the packages in a clone, inside this one where it is installed.
+CONF = next((path for path in (_HERE.parent / "conf", _HERE / "conf") if path.is_dir()), _HERE / "conf")
 
 
 @dataclass(frozen=True)

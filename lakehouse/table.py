@@ -84,6 +84,11 @@ class Table:
         """Name without the layer; a build's parameter is named like this."""
         return self.name.split(".")[1]
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that identify a stored row: the grain, and the start of the version where history is kept."""
+        return (*self.grain, "__START_AT") if self.write == "scd2" else self.grain
+
     @cached_property
     def all_columns(self) -> dict[str, tuple[str, str]]:
         """Every stored column, in order: name -> (type, comment)."""

@@ -1,0 +1,216 @@
+"""The one door to Great Expectations: the verdict on what is about to be published, and the pages that show it.
+
+The suite of a table is derived from its declaration. It looks at the staged rows themselves, not at the split's word, in
+BOOLEAN_ONLY form: all expectations over single columns are measured together, so the number of Spark jobs does not grow
+with the rules. Details are asked for only of what failed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.errors import UsageError
+from lakehouse.rules import Expectation, Rule
+from lakehouse.table import Table
+
+os.environ["GX_ANALYTICS_ENABLED"] = "false"
+
+EXAMPLES = 5
+FEW_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One expectation's result. `failing_rows` is None where the expectation is about the whole batch."""
+
+    suite: str
+    expectation: str
+    says: str
+    passed: bool
+    failing_rows: int | None = None
+    observed: str | None = None
+    examples: tuple[str, ...] = ()
+    is_warning: bool = False
+
+    def __str__(self) -> str:
+        if self.passed:
+            return f"{self.expectation}: {self.says}"
+        count = "" if self.failing_rows is None else f", fails on {self.failing_rows} rows"
+        observed = "" if self.observed is None else f", observed {self.observed}"
+        shown = f"; for example {'; '.join(self.examples)}" if self.examples else ""
+        return f"{self.expectation} ({self.says}){count}{observed}{shown}"
+
+
+def expectations_of(table: Table, *, unique_grain: bool) -> list[Rule | Expectation]:
+    """What must hold for the rows of a table: its row rules, its table-level expectations, and a unique grain on request."""
+    statements: list[Rule | Expectation] = [*table.row_rules, *table.expectations]
+    if unique_grain:
+        grain = ", ".join(table.key)
+        unique = (
+            Expectation("expect_column_values_to_be_unique", {"column": table.key[0]}, f"{grain} is unique")
+            if len(table.key) == 1
+            else Expectation(
+                "expect_compound_columns_to_be_unique", {"column_list": list(table.key)}, f"{grain} is unique"
+            )
+        )
+        statements.append(unique)
+    if not statements:
+        raise UsageError(f"{table.name} declares no rule and no expectation: a table without a gate is an error")
+    return statements
+
+
+def check(
+    root: Path, table: Table, rows: DataFrame, counts: dict[str, int], *, unique_grain: bool = False
+) -> list[Finding]:
+    """Validate the staged, accepted rows of a batch, and its counts (rows_read, rows_accepted, rows_quarantined).
+
+    Suites, validation definitions and checkpoints are kept by name below `root`. Returns a finding per expectation.
+    """
+    batch = _check_counts(root, table, counts)
+    if counts["rows_accepted"] == 0:
+        return batch
+    statements = expectations_of(table, unique_grain=unique_grain)
+    derived = {s.kwargs["column"]: s.derives() for s in statements if isinstance(s, Rule) and s.derives}
+    frame = rows.withColumns(derived) if derived else rows
+    results = _run(root, table.name, statements, frame, _spark_source)
+    findings = [_finding(table.name, s, r, frame, table) for s, r in zip(statements, results, strict=True)]
+    return [*batch, *findings]
+
+
+def build_pages(root: Path) -> Path:
+    """Write Data Docs for everything validated below `root`; returns the page to open."""
+    context = _context(root)
+    with _quiet():
+        context.build_data_docs()
+    return root / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"
+
+
+def _check_counts(root: Path, table: Table, counts: dict[str, int]) -> list[Finding]:
+    """A feed is broken when too large a share of its rows is rejected; a few rows never are too many."""
+    judged = counts["rows_accepted"] + counts["rows_quarantined"]
+    allowed = max(FEW_ROWS, int(table.max_quarantined * judged))
+    statement = Expectation(
+        "expect_column_values_to_be_between",
+        {"column": "rows_quarantined", "min_value": 0, "max_value": allowed},
+        f"at most {table.max_quarantined:.0%} of the rows of a batch, or {FEW_ROWS} rows, may be rejected",
+    )
+    (result,) = _run(root, f"{table.name}.batch", [statement], pd.DataFrame([counts]), _pandas_source)
+    passed, rejected = bool(result.success), counts["rows_quarantined"]
+    observed = f"{rejected} of {judged} rows rejected"
+    return [Finding(f"{table.name}.batch", "rows_quarantined", statement.says, passed, None, observed)]
+
+
+def _finding(suite: str, statement: Rule | Expectation, result: Any, rows: DataFrame, table: Table) -> Finding:
+    name = statement.name if isinstance(statement, Rule) else statement.expectation
+    is_warning = isinstance(statement, Rule) and statement.action == "warn"
+    if result.exception_info and _raised(result.exception_info):
+        return Finding(suite, name, statement.says, False, None, f"an error: {_raised(result.exception_info)}")
+    if result.success:
+        return Finding(suite, name, statement.says, True, is_warning=is_warning)
+    if isinstance(statement, Rule):
+        failing = rows.where(statement.breaks())
+        count = failing.count()
+        shown = failing.select(*dict.fromkeys([*table.key, *statement.columns])).limit(EXAMPLES).collect()
+        examples = tuple(", ".join(f"{k}={v}" for k, v in row.asDict().items()) for row in shown)
+        return Finding(suite, name, statement.says, False, count, None, examples, is_warning)
+    observed, count, examples = _explain(statement, rows)
+    return Finding(suite, name, statement.says, False, count, observed, examples)
+
+
+def _explain(statement: Expectation, rows: DataFrame) -> tuple[str | None, int | None, tuple[str, ...]]:
+    """Observed value, count and examples of a failed table-level expectation."""
+    columns = statement.kwargs.get("column_list") or [statement.kwargs.get("column")]
+    if "unique" in statement.expectation and columns[0]:
+        twice = rows.groupBy(*columns).count().where("count > 1")
+        shown = twice.limit(EXAMPLES).collect()
+        examples = tuple(", ".join(f"{k}={v}" for k, v in row.asDict().items()) for row in shown)
+        return None, twice.agg(F.sum("count")).first()[0], examples  # type: ignore[index]
+    for word in ("sum", "max", "min", "mean"):
+        if f"_{word}_" in statement.expectation:
+            value = rows.agg(getattr(F, word)(columns[0])).first()
+            return f"{word} {value[0] if value else None}", None, ()
+    return f"{rows.count()} rows in the batch", None, ()
+
+
+def _raised(info: Any) -> str | None:
+    infos = [info] if "raised_exception" in info else list(info.values())
+    return next((str(i["exception_message"]).splitlines()[0] for i in infos if i.get("raised_exception")), None)
+
+
+def _run(root: Path, name: str, statements: Sequence[Rule | Expectation], frame: Any, source: Any) -> list[Any]:
+    """Results in the order of the statements."""
+    import great_expectations as gx
+    from great_expectations.core.validation_definition import ValidationDefinition
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    context = _context(root)
+    with _quiet():
+        data = _whole_frame(source(context), name)
+        suite = context.suites.add_or_update(gx.ExpectationSuite(name=name))
+        suite.expectations = [
+            get_expectation_impl(s.expectation)(**s.kwargs, meta={"order": i, "says": s.says}, notes=s.says)
+            for i, s in enumerate(statements)
+        ]
+        suite.save()
+        definition = context.validation_definitions.add_or_update(
+            ValidationDefinition(name=name, data=data, suite=suite)
+        )
+        checkpoint = context.checkpoints.add_or_update(
+            gx.Checkpoint(
+                name=name, validation_definitions=[definition], result_format={"result_format": "BOOLEAN_ONLY"}
+            )
+        )
+        outcome = checkpoint.run(batch_parameters={"dataframe": frame})
+    (validation,) = outcome.run_results.values()
+    return sorted(validation.results, key=lambda r: r.expectation_config.meta["order"])
+
+
+def _whole_frame(source: Any, name: str) -> Any:
+    names = {asset.name for asset in source.assets}
+    asset = source.get_asset(name) if name in names else source.add_dataframe_asset(name)
+    batches = {batch.name for batch in asset.batch_definitions}
+    return (
+        asset.get_batch_definition("staged") if "staged" in batches else asset.add_batch_definition_whole_dataframe("staged")
+    )
+
+
+def _spark_source(context: Any) -> Any:
+    known = {source["name"] for source in context.list_datasources()}
+    return context.data_sources.get("staged") if "staged" in known else context.data_sources.add_spark("staged", persist=False)
+
+
+def _pandas_source(context: Any) -> Any:
+    known = {source["name"] for source in context.list_datasources()}
+    return context.data_sources.get("counts") if "counts" in known else context.data_sources.add_pandas("counts")
+
+
+@cache
+def _context(root: Path) -> Any:
+    with _quiet():
+        import great_expectations as gx
+
+        root.mkdir(parents=True, exist_ok=True)
+        context = gx.get_context(mode="file", project_root_dir=str(root))
+        context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        return context
+
+
+class _quiet(warnings.catch_warnings):
+    """Keep the library's warnings and progress off the user's screen; its errors come back as findings."""
+
+    def __enter__(self) -> Any:
+        entered = super().__enter__()
+        warnings.simplefilter("ignore")
+        logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+        return entered
