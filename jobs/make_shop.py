@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import NoReturn
@@ -20,7 +21,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"make_shop: {message}\n")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Read the options, make the shop, say what was made."""
     parser = Parser(description="Make a synthetic shop with planted truth and counted dirt.")
     parser.add_argument("--output", type=Path, required=True, help="folder of the shop")
@@ -31,7 +32,7 @@ def main() -> int:
     parser.add_argument("--feeds", type=lambda text: tuple(text.split(",")), default=Options.feeds, help="a,b,c")
     parser.add_argument("--clean", action="store_true", help="plant no dirt")
     try:
-        shop = make_shop(Options(**vars(parser.parse_args())))
+        shop = make_shop(Options(**vars(parser.parse_args(arguments))))
     except ShopError as error:
         parser.error(str(error))
     sys.stdout.write(summary(shop))

@@ -1,0 +1,32 @@
+"""`shoplake JOB ...`: the jobs under one name, once the package is installed."""
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from lakehouse import job
+
+JOBS = {
+    "run": "raw files -> bronze -> silver -> gold",
+    "ingest-bronze": "delivered files into bronze",
+    "promote-silver": "what is new in bronze to silver",
+    "promote-gold": "what changed in silver to gold",
+    "quarantine": "list, show and resubmit refused rows",
+    "report": "write the catalogue: tables, lineage, ledger",
+    "make-shop": "make a synthetic shop",
+    "demo": "make a small shop and run everything on it",
+}
+
+
+def main() -> None:
+    """Hand over to the job that is named first."""
+    if len(sys.argv) < 2 or sys.argv[1] not in JOBS:
+        listed = "\n".join(f"  {name:15} {what}" for name, what in JOBS.items())
+        wrong = len(sys.argv) > 1 and sys.argv[1] not in ("-h", "--help")
+        (sys.stderr if wrong else sys.stdout).write(f"usage: shoplake JOB [options]; JOB --help says more\n{listed}\n")
+        sys.exit(job.USAGE if wrong else 0)
+    name = sys.argv.pop(1)
+    module = import_module(f"jobs.{name.replace('-', '_')}")
+    run: Callable[[Sequence[str] | None], int] = module.main
+    sys.argv[0] = f"shoplake {name}"
+    job.guarded(run)
