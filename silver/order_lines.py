@@ -203,7 +203,6 @@ def _line_id() -> Column:
     # xxhash64 leaves nulls out, so that a missing customer and a missing text would look the same.
     texts = [F.coalesce(F.trim(column), F.lit("")) for column in content]
     content_hash = F.lower(F.lpad(F.hex(F.xxhash64(*texts)), 16, "0"))
-    # All lines of an invoice come together by invoice alone, and can be used so by what follows.
     seen_in_file = Window.partitionBy("_source_file", "invoice", content_hash).orderBy("_source_row")
     return F.concat_ws("-", content_hash, F.row_number().over(seen_in_file).cast("string"))
 
