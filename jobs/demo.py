@@ -10,8 +10,6 @@ from lakehouse import job, quarantine
 from synthetic.base import Options
 from synthetic.shop import make_shop, summary
 
-SIZE = {"days": 60, "customers": 600, "products": 120, "orders_per_day": 40}
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration; see --help. An older one in the same folder is replaced."""
@@ -20,7 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = options.parse_args(arguments).output
     screen = job.console()
     screen.rule("1. A shop's raw files, with dirt in them", align="left")
-    screen.print(summary(make_shop(Options(output=folder / "shop", **SIZE))), markup=False)
+    screen.print(
+        summary(make_shop(Options(folder / "shop", days=60, customers=600, products=120, orders_per_day=40))),
+        markup=False,
+    )
     screen.rule("2. Raw files -> bronze -> silver -> gold", align="left")
     shutil.rmtree(folder / "warehouse", ignore_errors=True)
     lake = job.open_lake("local", folder / "warehouse", screen)

@@ -18,7 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--source", help="only rows of this source")
     options.add_argument("--rule", help="only rows that break this rule, such as quantity.type")
     options.add_argument("--limit", type=int, default=20, help="rows to show (default: 20)")
-    options.add_argument("--set", action="append", default=[], metavar="COLUMN=VALUE", help="correct a delivered column")
+    options.add_argument(
+        "--set", action="append", default=[], metavar="COLUMN=VALUE", help="correct a delivered column"
+    )
     options.add_argument("--file", type=Path, help="for bronze tables: a corrected file, with a header")
     chosen = options.parse_args(arguments)
     if chosen.action != "list" and not chosen.table:

@@ -39,7 +39,7 @@ def utc(local: Column, timezone: str) -> Column:
 
 
 def pseudonym(column: Column, key: str) -> Column:
-    """HMAC-SHA256 (RFC 2104) of a text by a secret key, as hex; null stays null. The same text gives the same pseudonym."""
+    """HMAC-SHA256 (RFC 2104) of a text by a secret key, as hex; the same text gives the same, null stays null."""
     block = key.encode().ljust(64, b"\0")
     if len(block) > 64:
         raise ValueError("the key must be at most 64 bytes long")

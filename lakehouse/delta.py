@@ -116,7 +116,7 @@ def head(lake: Lake, name: str) -> Head | None:
 
 def read(lake: Lake, table: Table, version: int | None = None) -> DataFrame:
     """The rows of a table, as of a version; an empty frame of its schema where it does not exist yet."""
-    if version is not None and version < 0 or (version is None and not exists(lake, table.name)):
+    if (version is not None and version < 0) or (version is None and not exists(lake, table.name)):
         return lake.spark.createDataFrame([], table.schema)
     reader = lake.spark.read.format("delta")
     return (reader if version is None else reader.option("versionAsOf", version)).load(lake.path(table))
@@ -168,7 +168,7 @@ def merge(
             merger = merger.whenMatchedDelete(f"s.{DELETE_FLAG}")
         before = _last(lake, table.name).version
         with _metadata(lake, metadata):
-            merger.whenMatchedUpdate(f"{newer} AND NOT ({same})", values).whenNotMatchedInsert(None, values).execute()
+            merger.whenMatchedUpdate(f"{newer} AND NOT ({same})", values).whenNotMatchedInsert(values=values).execute()
         commit = _last(lake, table.name)
         return mark(lake, table, metadata) if commit.version == before else commit
 
@@ -183,7 +183,7 @@ def mark(lake: Lake, table: Table, metadata: Mapping[str, Any]) -> Commit:
 
 
 def keep_quarantine(lake: Lake, table: Table, rows: DataFrame, step: str | None) -> None:
-    """Add rejected rows that are not in a quarantine yet; with `step`, rows of that step that are not given leave it."""
+    """Add rejected rows that are not in a quarantine yet; with `step`, its rows that are not given leave it."""
     with lock(lake, table.name):
         _create(lake, table)
         on = " AND ".join(f"t.{c} <=> s.{c}" for c in table.key)
@@ -246,4 +246,6 @@ def _metadata(lake: Lake, metadata: Mapping[str, Any] | None) -> Iterator[None]:
 
 def _lineage_of(table: Table) -> set[str]:
     own = {f.name for f in table.fields}
-    return {name for name in table.all_columns if name not in own and name.startswith("_") and not name.startswith("__")}
+    return {
+        name for name in table.all_columns if name not in own and name.startswith("_") and not name.startswith("__")
+    }

@@ -1,8 +1,8 @@
 """The one door to Great Expectations: the verdict on what is about to be published, and the pages that show it.
 
-The suite of a table is derived from its declaration. It looks at the staged rows themselves, not at the split's word, in
-BOOLEAN_ONLY form: all expectations over single columns are measured together, so the number of Spark jobs does not grow
-with the rules. Details are asked for only of what failed.
+The suite of a table is derived from its declaration. It looks at the staged rows themselves, not at the split's word,
+in BOOLEAN_ONLY form: all expectations over single columns are measured together, so the number of Spark jobs does not
+grow with the rules. Details are asked for only of what failed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -53,7 +54,7 @@ class Finding:
 
 
 def expectations_of(table: Table, *, unique_grain: bool) -> list[Rule | Expectation]:
-    """What must hold for the rows of a table: its row rules, its table-level expectations, and a unique grain on request."""
+    """What must hold for the rows of a table: row rules, table-level expectations, and on request a unique key."""
     statements: list[Rule | Expectation] = [*table.row_rules, *table.expectations]
     if unique_grain:
         grain = ", ".join(table.key)
@@ -120,10 +121,9 @@ def _finding(suite: str, statement: Rule | Expectation, result: Any, rows: DataF
         return Finding(suite, name, statement.says, True, is_warning=is_warning)
     if isinstance(statement, Rule):
         failing = rows.where(statement.breaks())
-        count = failing.count()
         shown = failing.select(*dict.fromkeys([*table.key, *statement.columns])).limit(EXAMPLES).collect()
         examples = tuple(", ".join(f"{k}={v}" for k, v in row.asDict().items()) for row in shown)
-        return Finding(suite, name, statement.says, False, count, None, examples, is_warning)
+        return Finding(suite, name, statement.says, False, failing.count(), None, examples, is_warning)
     observed, count, examples = _explain(statement, rows)
     return Finding(suite, name, statement.says, False, count, observed, examples)
 
@@ -135,7 +135,7 @@ def _explain(statement: Expectation, rows: DataFrame) -> tuple[str | None, int |
         twice = rows.groupBy(*columns).count().where("count > 1")
         shown = twice.limit(EXAMPLES).collect()
         examples = tuple(", ".join(f"{k}={v}" for k, v in row.asDict().items()) for row in shown)
-        return None, twice.agg(F.sum("count")).first()[0], examples  # type: ignore[index]
+        return None, sum(row["count"] for row in twice.agg(F.sum("count").alias("count")).collect()), examples
     for word in ("sum", "max", "min", "mean"):
         if f"_{word}_" in statement.expectation:
             value = rows.agg(getattr(F, word)(columns[0])).first()
@@ -181,13 +181,19 @@ def _whole_frame(source: Any, name: str) -> Any:
     asset = source.get_asset(name) if name in names else source.add_dataframe_asset(name)
     batches = {batch.name for batch in asset.batch_definitions}
     return (
-        asset.get_batch_definition("staged") if "staged" in batches else asset.add_batch_definition_whole_dataframe("staged")
+        asset.get_batch_definition("staged")
+        if "staged" in batches
+        else asset.add_batch_definition_whole_dataframe("staged")
     )
 
 
 def _spark_source(context: Any) -> Any:
     known = {source["name"] for source in context.list_datasources()}
-    return context.data_sources.get("staged") if "staged" in known else context.data_sources.add_spark("staged", persist=False)
+    return (
+        context.data_sources.get("staged")
+        if "staged" in known
+        else context.data_sources.add_spark("staged", persist=False)
+    )
 
 
 def _pandas_source(context: Any) -> Any:
@@ -199,18 +205,18 @@ def _pandas_source(context: Any) -> Any:
 def _context(root: Path) -> Any:
     with _quiet():
         import great_expectations as gx
+        from great_expectations.data_context.types.base import ProgressBarsConfig
 
         root.mkdir(parents=True, exist_ok=True)
         context = gx.get_context(mode="file", project_root_dir=str(root))
-        context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
         return context
 
 
-class _quiet(warnings.catch_warnings):
+@contextmanager
+def _quiet() -> Iterator[None]:
     """Keep the library's warnings and progress off the user's screen; its errors come back as findings."""
-
-    def __enter__(self) -> Any:
-        entered = super().__enter__()
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
-        return entered
+        yield

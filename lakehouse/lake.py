@@ -49,7 +49,7 @@ class Lake:
             probe.unlink()
         except OSError as error:
             raise UsageError(
-                f"--warehouse {self.warehouse}: cannot write there ({error.strerror}); choose a folder that you may write to"
+                f"--warehouse {self.warehouse}: cannot write there ({error.strerror}); choose another folder"
             ) from error
 
     def path(self, table: Table | str) -> str:

@@ -1,13 +1,12 @@
 """The accounts: what became of every row and every penny of a batch, and the ops tables that show it.
 
-A batch first writes down in `ops/_journal` what it is about to do, then what it has done; `flush` moves that into the Delta
-tables of `ops`. So a run that is killed at any moment loses no account and counts none twice.
+A batch first writes down in `ops/_journal` what it is about to do, then what it has done; `flush` moves that into the
+Delta tables of `ops`. So a run that is killed at any moment loses no account and counts none twice.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -248,7 +247,7 @@ class Journal:
         content = asdict(self) | {"path": str(self.path)}
         scratch = self.path.with_suffix(".part")
         scratch.write_text(json.dumps(content, default=_encode))
-        os.replace(scratch, self.path)
+        scratch.replace(self.path)
 
     @classmethod
     def load(cls, path: Path) -> Journal:

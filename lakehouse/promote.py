@@ -1,8 +1,9 @@
 """The one road into a table: read what is new, build, split by the rules, gate, publish, account.
 
-Nothing else writes a table. A batch is staged once; the gate looks at the staged rows and the table is written from them.
-The batch's journal is written before the commit and finished after it, so a run that is killed at any moment is healed by
-the next one: a batch whose commit is in the table is settled from its journal, any other is forgotten and read again.
+Nothing else writes a table. A batch is staged once; the gate looks at the staged rows and the table is written from
+them. The batch's journal is written before the commit and finished after it, so a run that is killed at any moment is
+healed by the next one: a batch whose commit is in the table is settled from its journal, any other is forgotten and
+read again.
 """
 
 from __future__ import annotations
@@ -82,7 +83,9 @@ def recover(lake: Lake, table: Table) -> None:
     for journal in ledger.journals(lake):
         if journal.table == table.name and journal.state == "staged":
             if _is_published(lake, table, journal):
-                lake.say(f"{table.name}: settling batch {journal.batch_id}, published by a run that ended before it could")
+                lake.say(
+                    f"{table.name}: settling batch {journal.batch_id}, published by a run that ended before it could"
+                )
                 _settle(lake, table, journal)
             else:
                 _forget(lake, table, journal)
@@ -129,8 +132,8 @@ def _judge(lake: Lake, staged: Staged, journal: Journal) -> list[Finding]:
         rejected = ", ".join(f"{rule} {rows}" for rule, rows in account.rows_rejected_by_rule.items())
         reasons = f"\n  rejected rows by rule: {rejected}" if rejected else ""
         raise GateBlocked(
-            f"{table.name}: the gate refused a batch of {account.rows_read} rows; nothing was published, the batch stays "
-            f"pending\n  {told}{reasons}\n  Correct the input or the rule, then run again"
+            f"{table.name}: the gate refused a batch of {account.rows_read} rows; nothing was published, "
+            f"the batch stays pending\n  {told}{reasons}\n  Correct the input or the rule, then run again"
         )
     return findings
 
@@ -263,7 +266,11 @@ def _quarantine(lake: Lake, table: Table, journal: Journal, folder: Path) -> Non
     held = delta.exists(lake, quarantine.name)
     if not path.is_dir() and not (held and journal.notes["replaces"]):
         return
-    columns = [name for name in quarantine.all_columns if name not in ("_row_id", "_step", "_quarantined_at", "_resubmitted_at")]
+    columns = [
+        name
+        for name in quarantine.all_columns
+        if name not in ("_row_id", "_step", "_quarantined_at", "_resubmitted_at")
+    ]
     schema = StructType([quarantine.schema[name] for name in columns])
     reader = lake.spark.read.schema(schema)
     rows = reader.parquet(str(path)) if path.is_dir() else lake.spark.createDataFrame([], schema)
@@ -297,7 +304,9 @@ def quarantine_of(table: Table) -> Table:
         (
             Field("_row_id", "string", "SHA-256 of the row as it came and its place"),
             Field("_row", "string", "the row as it came: the line of a file, or JSON of the row read"),
-            Field("_errors", "array<struct<rule: string, message: string, columns: array<string>>>", "the rules it breaks"),
+            Field(
+                "_errors", "array<struct<rule: string, message: string, columns: array<string>>>", "the rules it breaks"
+            ),
             Field("_step", "string", "way into the table that refused it"),
             Field("_quarantined_at", "timestamp", "when it was refused (UTC)"),
             Field("_resubmitted_at", "timestamp", "when it was resubmitted (UTC); null while it waits"),

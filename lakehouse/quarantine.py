@@ -1,7 +1,7 @@
 """Rows that were refused: what waits, why, and how it is delivered again.
 
-A resubmitted row takes the same road as any other: it is written to a file as its feed would deliver it, and that file is
-taken in like every file, through bronze and all rules.
+A resubmitted row takes the same road as any other: it is written to a file as its feed would deliver it, and that file
+is taken in like every file, through bronze and all rules.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from pyspark.sql import functions as F
 
 from lakehouse import delta
 from lakehouse.errors import UsageError
-from lakehouse.files import RESCUED, Feed
+from lakehouse.files import Feed
 from lakehouse.lake import Lake
 from lakehouse.promote import quarantine_of
+from lakehouse.records import RESCUED
 from lakehouse.table import Step
 
 
@@ -58,13 +59,20 @@ def waiting(lake: Lake, steps: Sequence[Step]) -> list[Waiting]:
         if delta.exists(lake, quarantine_of(table).name):
             broken = delta.read(lake, quarantine_of(table)).withColumn("rule", F.explode("_errors.rule"))
             counts = broken.groupBy("rule").agg(
-                F.count("*").alias("rows"), F.count("_resubmitted_at").alias("again"), F.max("_quarantined_at").alias("last")
+                F.count("*").alias("rows"),
+                F.count("_resubmitted_at").alias("again"),
+                F.max("_quarantined_at").alias("last"),
             )
-            found += [Waiting(table.name, r["rule"], r["rows"], r["again"], r["last"]) for r in counts.orderBy("rule").collect()]
+            found += [
+                Waiting(table.name, r["rule"], r["rows"], r["again"], r["last"])
+                for r in counts.orderBy("rule").collect()
+            ]
     return found
 
 
-def refused(lake: Lake, steps: Sequence[Step], table: str, rule: str | None = None, limit: int | None = None) -> list[Refused]:
+def refused(
+    lake: Lake, steps: Sequence[Step], table: str, rule: str | None = None, limit: int | None = None
+) -> list[Refused]:
     """Refused rows of a table, those of a rule if one is named, in the order of their files."""
     rows = _quarantine(lake, steps, table)
     if rule is not None:
@@ -88,20 +96,27 @@ def refused(lake: Lake, steps: Sequence[Step], table: str, rule: str | None = No
 def deliver_again(
     lake: Lake, steps: Sequence[Step], table: str, rule: str | None, corrections: Mapping[str, str]
 ) -> tuple[Step, list[str]]:
-    """Write the waiting rows of a silver table, corrected, as a file of their feed; returns the step that reads it, and row ids.
+    """Write the waiting rows of a silver table, corrected, as a file of their feed.
 
-    The file lies below `ops/resubmitted/<source>`; the same rows give the same file, so doing it twice changes nothing.
+    Returns the step that reads the file, and the ids of the rows. The file lies below `ops/resubmitted/<source>`; the
+    same rows give the same file, so doing it twice changes nothing.
     """
     rows = [row for row in refused(lake, steps, table, rule) if row.resubmitted_at is None]
     if not rows:
-        raise UsageError(f"{table}: no row waits in quarantine{f' for {rule}' if rule else ''}; see: quarantine.py list")
+        raise UsageError(
+            f"{table}: no row waits in quarantine{f' for {rule}' if rule else ''}; see: quarantine.py list"
+        )
     names = {row.step for row in rows}
     if len(names) > 1:
-        raise UsageError(f"{table}: the rows come from several sources ({', '.join(sorted(names))}); name one by --source")
+        raise UsageError(
+            f"{table}: the rows come from several sources ({', '.join(sorted(names))}); name one by --source"
+        )
     reader = _reader_of(steps, next(step for step in steps if step.name in names))
     feed = reader.feed
     if unknown := sorted(set(corrections) - set(feed.columns)):
-        raise UsageError(f"--set: {reader.table.name} has no column {', '.join(unknown)}; it has {', '.join(feed.columns)}")
+        raise UsageError(
+            f"--set: {reader.table.name} has no column {', '.join(unknown)}; it has {', '.join(feed.columns)}"
+        )
     records = [_as_delivered(json.loads(row.row), feed) | _renamed(corrections, feed) for row in rows]
     _write(resubmitted_folder(lake, feed), feed, _text(records, feed))
     return reader, [row.row_id for row in rows]
@@ -145,20 +160,23 @@ def _quarantine(lake: Lake, steps: Sequence[Step], table: str) -> DataFrame:
 def _reader_of(steps: Sequence[Step], step: Step) -> Step:
     if step.feed:
         raise UsageError(
-            f"{step.table.name}: these lines could not be read as records; print them with `show`, correct them in a file "
-            "with a header, and resubmit that with --file"
+            f"{step.table.name}: these lines could not be read as records; print them with `show`, correct them in a "
+            "file with a header, and resubmit that with --file"
         )
     source = step.reads[0].table
     reader = next((s for s in steps if s.feed and s.table.name == source.name), None)
     if reader is None:
-        raise UsageError(f"{step.table.name}: its rows are computed from {source.name}; resubmit the rows refused there")
+        raise UsageError(
+            f"{step.table.name}: its rows are computed from {source.name}; resubmit the rows refused there"
+        )
     return reader
 
 
 def _as_delivered(row: Mapping[str, Any], feed: Feed) -> dict[str, Any]:
     """A bronze row under the names of its feed, with what bronze had rescued."""
     own = {names[0]: row.get(column) for column, names in feed.columns.items()}
-    return own | json.loads(row.get(RESCUED) or "{}")
+    rescued: dict[str, Any] = json.loads(row.get(RESCUED) or "{}")
+    return own | rescued
 
 
 def _renamed(corrections: Mapping[str, str], feed: Feed) -> dict[str, str]:

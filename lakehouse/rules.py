@@ -1,7 +1,7 @@
 """Rules of a row, declared once: a column expression for the split and an expectation for the gate.
 
-A check (`not_null()`, `between(0, 10)`) waits for the name of its column; a table binds it to a `Rule`. Null passes every
-check but `not_null`, as it does in Great Expectations, so that both verdicts agree rule by rule.
+A check (`not_null()`, `between(0, 10)`) waits for the name of its column; a table binds it to a `Rule`. Null passes
+every check but `not_null`, as it does in Great Expectations, so that both verdicts agree rule by rule.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Rule:
 class Expectation:
     """A statement about all rows that are about to be published, by its name in Great Expectations.
 
-    Example: `Expectation("expect_column_sum_to_be_between", {"column": "quantity", "min_value": 1}, "something was sold")`.
+    Example: `Expectation("expect_column_sum_to_be_between", {"column": "units", "min_value": 1}, "something was sold")`.
     """
 
     expectation: str
@@ -127,6 +127,7 @@ def matches(regex: str, what: str, action: Action = "quarantine") -> Check:
 
 def not_before(other: str, action: Action = "quarantine") -> Check:
     """The value is at least that of another column of the row."""
+
     def bind(column: str) -> Rule:
         derived = f"_{column}_not_before_{other}"
         return Rule(

@@ -1,19 +1,24 @@
-"""The one door to Spark: the same settings for spark-submit, python and tests, and nothing on the screen that is not ours."""
+"""The one door to Spark: the same settings for spark-submit, python and tests, and only our own words on the screen."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import logging
 import os
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+import pyspark
 from pyspark.sql import SparkSession
 
 from lakehouse.errors import UsageError
 from lakehouse.settings import CONF
 
 SPARK_DEFAULTS = CONF / "spark-defaults.conf"
+NOISE = b"incubator modules"
 
 
 def spark_session(overrides: Mapping[str, str] | None = None) -> SparkSession:
@@ -23,19 +28,21 @@ def spark_session(overrides: Mapping[str, str] | None = None) -> SparkSession:
         return active
     root = str(CONF.parent)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([root, *filter(None, [os.environ.get("PYTHONPATH")])]))
     builder = SparkSession.builder.appName("shoplake")
-    for key, value in (defaults() | dict(overrides or {})).items():
+    for key, value in (defaults() | _delta_package() | dict(overrides or {})).items():
         builder = builder.config(key, value)
     try:
-        spark = builder.getOrCreate()
+        with _without_noise():
+            spark = builder.getOrCreate()
     except Exception as error:
-        raise UsageError(
-            f"Spark did not start: {str(error).splitlines()[0]}; check that Java 17 is installed (java -version)"
-        ) from error
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UsageError(f"Spark did not start: {first}; check that Java 17 is installed (java -version)") from error
     spark.sparkContext.setLogLevel("ERROR")
-    # PySpark logs every failed analysis as JSON on the screen; we tell it as our own message.
-    logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
+    # PySpark logs every failed query as JSON on the screen; we tell it as our own message.
+    for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return spark
 
 
@@ -43,3 +50,37 @@ def defaults(path: Path = SPARK_DEFAULTS) -> dict[str, str]:
     """The settings in conf/spark-defaults.conf, so that they stand in one place."""
     pairs = (line.split(None, 1) for line in path.read_text().splitlines() if line.strip() and not line.startswith("#"))
     return {key: value.strip() for key, value in pairs}
+
+
+def _delta_package() -> dict[str, str]:
+    """Where set-up has not put Delta's JARs beside Spark's (an installed wheel), Spark fetches them at its start."""
+    if next(Path(pyspark.__file__).parent.glob("jars/delta-spark_*.jar"), None):
+        return {}
+    spark = ".".join(pyspark.__version__.split(".")[:2])
+    return {"spark.jars.packages": f"io.delta:delta-spark_{spark}_2.13:{importlib.metadata.version('delta-spark')}"}
+
+
+@contextmanager
+def _without_noise() -> Iterator[None]:
+    """Pass on what Java writes while it starts, without its warning about a module that Spark always asks for.
+
+    Java writes to the process's own stderr, so the descriptor is exchanged; what is written later arrives as well.
+    """
+    reading, writing = os.pipe()
+    screen = os.dup(2)
+    os.dup2(writing, 2)
+    os.close(writing)
+    forward = os.dup(screen)
+    threading.Thread(target=_forward, args=(reading, forward), daemon=True).start()
+    try:
+        yield
+    finally:
+        os.dup2(screen, 2)
+        os.close(screen)
+
+
+def _forward(reading: int, screen: int) -> None:
+    with os.fdopen(reading, "rb") as lines:
+        for line in lines:
+            if NOISE not in line:
+                os.write(screen, line)

@@ -37,7 +37,7 @@ def load(env: str, conf: Path = CONF) -> Settings:
     if not path.is_file():
         known = sorted(p.stem for p in conf.glob("*.yaml") if p.stem != "base")
         raise UsageError(f"--env {env}: there is no {path.name} in {conf}; known environments: {', '.join(known)}")
-    values = _read(conf / "base.yaml") | _read(path)
+    values = {**_read(conf / "base.yaml"), **_read(path)}
     known_keys = {f.name for f in fields(Settings)}
     if wrong := sorted(set(values) - known_keys):
         raise UsageError(f"{path}: unknown keys {', '.join(wrong)}; known keys: {', '.join(sorted(known_keys))}")

@@ -1,7 +1,7 @@
 """The first half of the road: read what is new, build, split by the rules, and lay the batch down for the gate.
 
-A batch is computed once, in one job that also takes its measures: what was read (at the input), and what became of it (at
-the output). The number of jobs does not depend on the number of rules.
+A batch is computed once, in one job that also takes its measures: what was read (at the input), and what became of it
+(at the output). The number of jobs does not depend on the number of rules.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def stage_files(lake: Lake, step: Step, batch_id: str, folder: Path, inputs: Pat
 
 
 def _recorded_files(lake: Lake, step: Step) -> dict[tuple[str, str], str]:
-    """What is known of this step's files: (name, content hash) -> status, in `ops.files` and in journals not yet moved."""
+    """What is known of this step's files: (name, content hash) -> status, from `ops.files` and unmoved journals."""
     rows = [row for j in ledger.journals(lake) if j.state == "done" for row in j.rows.get(ledger.FILES.name, [])]
     if delta.exists(lake, ledger.FILES.name):
         held = delta.read(lake, ledger.FILES)
@@ -135,7 +135,9 @@ def _file_account(lake: Lake, staged: Staged, loaded: list[files.FileReport]) ->
 # --- rows of tables: read ---------------------------------------------------------------------------------------------
 
 
-def stage_rows(lake: Lake, step: Step, batch_id: str, folder: Path, head: delta.Head | None, full: bool) -> Staged | None:
+def stage_rows(
+    lake: Lake, step: Step, batch_id: str, folder: Path, head: delta.Head | None, full: bool
+) -> Staged | None:
     """Build what is new, or the groups that changed, into staging; None where nothing is new."""
     consumed = {} if full or head is None else head.progress.get(step.name, {})
     versions = {read.table.name: _version(lake, read.table) for read in step.reads}
@@ -277,7 +279,7 @@ def _split_and_write(lake: Lake, staged: Staged, built: DataFrame) -> None:
 
 
 def _with_errors(lake: Lake, staged: Staged, built: DataFrame) -> DataFrame:
-    """The declared columns and the staged helpers, with the rules that a row breaks, and the row as it came if it does."""
+    """The declared columns and the staged helpers, the rules that a row breaks, and the row as it came if it does."""
     table = staged.step.table
     rules = [rule for rule in table.row_rules if rule.action == "quarantine"]
     built = _complete(lake, staged, built)
@@ -300,17 +302,19 @@ def _complete(lake: Lake, staged: Staged, built: DataFrame) -> DataFrame:
     table = staged.step.table
     if missing := [f.name for f in table.fields if f.name not in built.columns]:
         raise UsageError(f"{staged.step.name}: the build does not give {', '.join(missing)}; see the table's fields")
-    made = {"_untyped": F.lit(None).cast("string"), "_batch_id": F.lit(staged.batch_id), "_ingested_at": F.lit(lake.clock())}
-    lineage = {name: made.get(name, F.lit(None).cast(kind)) for name, (kind, _) in LINEAGE_COLUMNS.items()}
-    wanted = {"_untyped": made["_untyped"]} | (lineage if table.has_lineage else {})
+    known = {"_batch_id": F.lit(staged.batch_id), "_ingested_at": F.lit(lake.clock())}
+    wanted = {"_untyped": F.lit(None).cast("string")}
+    if table.has_lineage:
+        wanted |= {name: known.get(name, F.lit(None).cast(kind)) for name, (kind, _) in LINEAGE_COLUMNS.items()}
     return built.withColumns({name: value for name, value in wanted.items() if name not in built.columns})
 
 
 def _with_marker(lake: Lake, rows: DataFrame, referenced: Table, column: str) -> DataFrame:
-    keys = delta.read(lake, referenced).select("shop_id", column).distinct().withColumn(known_marker(column), F.lit(True))
-    joined = rows.join(keys, ["shop_id", column], "left")
-    found = F.coalesce(F.col(known_marker(column)), F.lit(False))
-    return joined.withColumn(known_marker(column), F.when(F.col(column).isNotNull(), found))
+    marker = known_marker(column)
+    keys = delta.read(lake, referenced).select("shop_id", column).distinct().withColumn(marker, F.lit(True))
+    found = F.coalesce(F.col(marker), F.lit(False))
+    marked = rows.join(keys, ["shop_id", column], "left")
+    return marked.withColumn(marker, F.when(F.col(column).isNotNull(), found))
 
 
 def _with_fate(staged: Staged, rows: DataFrame) -> DataFrame:

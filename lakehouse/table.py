@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructField, StructType
@@ -48,9 +48,9 @@ class Table:
     """A table as declared, once, beside the function that builds it.
 
     `grain` is the key of a row. `row_law` says in words how input rows become rows here. `amount` names the column of
-    money that the ledger accounts for. `counts` names, in an aggregate, the column that says how many input rows a row
-    stands for. `sequence_by` orders deliveries of one key: the greatest is the newest. `max_quarantined` is the share of
-    rejected rows above which a batch is taken for a broken feed and blocked.
+    money that the ledger accounts for. `counts` names, in an aggregate, the column that says how many input rows a
+    row stands for. `sequence_by` orders deliveries of one key: the greatest is the newest. `max_quarantined` is the
+    share of rejected rows above which a batch is taken for a broken feed and blocked.
     """
 
     name: str
@@ -106,9 +106,13 @@ class Table:
     @property
     def schema(self) -> StructType:
         """The stored schema with column comments."""
-        parsed = {name: StructType.fromDDL(f"x {kind}")["x"].dataType for name, (kind, _) in self.all_columns.items()}
-        comments = {name: comment for name, (_, comment) in self.all_columns.items()}
-        return StructType([StructField(n, t, True, {"comment": comments[n]}) for n, t in parsed.items()])
+        declared = self.all_columns
+        parsed = cast(
+            StructType, StructType.fromDDL(", ".join(f"`{name}` {kind}" for name, (kind, _) in declared.items()))
+        )
+        return StructType(
+            [StructField(f.name, f.dataType, True, {"comment": declared[f.name][1]}) for f in parsed.fields]
+        )
 
 
 @dataclass(frozen=True)
@@ -137,11 +141,11 @@ class Filter:
 class Step:
     """One way into a table: what is read, and the pure function that builds the rows.
 
-    `build` gets one DataFrame per read, as keyword arguments named like the tables. The first read drives the step: it is
-    the one whose rows are counted. Without `recompute` the step takes in the rows that are new in the first read; with
-    it, the groups (values of these columns) that changed in any read are built again from all their rows and replace
-    what was there. `amount` is SQL over the first read for the money in a row, written apart from `build` so that the
-    accounts check it. A bronze step has a `feed` instead of reads.
+    `build` gets one DataFrame per read, as keyword arguments named like the tables. The first read drives the step:
+    it is the one whose rows are counted. Without `recompute` the step takes in the rows that are new in the first
+    read; with it, the groups (values of these columns) that changed in any read are built again from all their rows
+    and replace what was there. `amount` is SQL over the first read for the money in a row, written apart from `build`
+    so that the accounts check it. A bronze step has a `feed` instead of reads.
     """
 
     table: Table
@@ -151,7 +155,7 @@ class Step:
     filters: tuple[Filter, ...] = ()
     amount: str | None = None
     feed: Any = None
-    source: str | None = field(default=None)
+    source: str | None = None
 
     @property
     def name(self) -> str:
