@@ -114,7 +114,7 @@ class FileReport:
 
     `message` says what is wrong, where, and what to do; it is empty for a file that was loaded. `broken` counts lines,
     one per broken record. `new_columns` are header names that the feed does not know, `missing_columns` those of its
-    columns that the file lacks (for JSON lines: that no record has).
+    columns that the file lacks (for JSON lines: that no record has). A `known` file was loaded before, under any name.
     """
 
     file: str

@@ -34,7 +34,7 @@ RESCUED = "_rescued_data"
 MAX_RECORD_LINES = 500
 """A quoted value that has not ended after so many lines is taken for a quote that was never closed."""
 _CAREFUL_BYTES = 256 * 1024
-_JSON_BYTES = 4 * 1024 * 1024
+_JSON_BYTES = 512 * 1024  # Python's objects are ten times as large as their text; so many stay near the processor
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive or a workbook",
     b"BZh": "compressed with bzip2",
@@ -557,7 +557,7 @@ class _JsonParser(Parser):
                 f" {', '.join(sorted(self._seen))[:1000]}; deliver the right file, or correct the feed's columns"
             )
         self.new_columns = tuple(sorted(self._seen - self._column_of.keys()))
-        self.missing_columns = tuple(column for column in self.feed.columns if column not in known)
+        self.missing_columns = tuple(column for column in self.feed.columns if known and column not in known)
 
     def _pieces(self, block: bytes, line: int, is_last: bool) -> Iterator[Piece]:  # noqa: ARG002  a line is enough
         if not self._is_begun and (text := block.lstrip()):
