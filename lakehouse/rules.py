@@ -48,7 +48,7 @@ class Rule:
 class Expectation:
     """A statement about all rows that are about to be published, by its name in Great Expectations.
 
-    Example: `Expectation("expect_column_sum_to_be_between", {"column": "units", "min_value": 1}, "something was sold")`.
+    Example: `Expectation("expect_column_sum_to_be_between", {"column": "units", "min_value": 1}, "units were sold")`.
     """
 
     expectation: str

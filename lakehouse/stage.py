@@ -236,10 +236,13 @@ def _reading(step: Step) -> dict[str, Column]:
     """What is measured on the rows read: how many, their money, and both for each filter."""
     amount = F.coalesce(F.expr(step.amount).cast(WIDE_MONEY), F.lit(ZERO)) if step.amount else F.lit(ZERO)
     measures = {"rows": F.count(F.lit(1)), "amount": F.sum(amount)}
+    kept = F.lit(True)
     for filtered in step.filters:
         drops = F.coalesce(F.expr(filtered.drops), F.lit(False))
-        measures[f"rows {filtered.reason}"] = F.count_if(drops)
-        measures[f"amount {filtered.reason}"] = F.sum(F.when(drops, amount))
+        # A row that several filters drop is counted under the first.
+        measures[f"rows {filtered.reason}"] = F.count_if(kept & drops)
+        measures[f"amount {filtered.reason}"] = F.sum(F.when(kept & drops, amount))
+        kept = kept & ~drops
     return measures
 
 
@@ -332,19 +335,18 @@ def _content_hash(table: Table, without: tuple[str, ...] = ()) -> Column:
 
 
 def _deduplicated(table: Table, rows: DataFrame) -> DataFrame:
-    """The newest row of each key is accepted; one like it is a duplicate, any other is superseded."""
+    """The newest row of each key is accepted; one like its next newer one is a duplicate, any other is superseded."""
     newest_first = [F.col(name).desc_nulls_last() for name in table.sequence_by]
     of_key = Window.partitionBy("_rejected", *table.grain).orderBy(*newest_first)
-    rows = rows.withColumns(
-        {"_place": F.row_number().over(of_key), "_newest": F.first(_content_hash(table)).over(of_key)}
-    )
+    rows = rows.withColumn("_content", _content_hash(table))
+    rows = rows.withColumns({"_place": F.row_number().over(of_key), "_newer": F.lag("_content").over(of_key)})
     fate = (
         F.when(F.col("_rejected"), "quarantined")
         .when(F.col("_place") == 1, "accepted")
-        .when(_content_hash(table) == F.col("_newest"), "duplicate")
+        .when(F.col("_content") == F.col("_newer"), "duplicate")
         .otherwise("superseded")
     )
-    return rows.withColumn("_fate", fate).drop("_place", "_newest")
+    return rows.withColumn("_fate", fate).drop("_content", "_place", "_newer")
 
 
 def _folded(table: Table, rows: DataFrame) -> DataFrame:
