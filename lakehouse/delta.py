@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.errors import LockTimeout
@@ -97,21 +97,18 @@ def _wait(lake: Lake, name: str, file: Any) -> None:
 
 def exists(lake: Lake, name: str) -> bool:
     """Whether the table has been created."""
-    return DeltaTable.isDeltaTable(lake.spark, lake.path(name))
+    return next(_commits(lake, name), None) is not None
 
 
 def head(lake: Lake, name: str) -> Head | None:
     """Where a table stands, or None before its first commit."""
-    if not exists(lake, name):
-        return None
-    version = None
-    for limit in (1, 1000):
-        for entry in _history(lake, name, limit):
-            version = entry.version if version is None else version
-            if entry.userMetadata and entry.userMetadata.startswith('{"batch_id"'):
-                told = json.loads(entry.userMetadata)
-                return Head(version, _commit(entry), told["batch_id"], told["progress"])
-    return Head(version or 0, Commit(version or 0))
+    newest = None
+    for commit, metadata in _commits(lake, name):
+        newest = newest or commit
+        if metadata and metadata.startswith('{"batch_id"'):
+            told = json.loads(metadata)
+            return Head(newest.version, commit, told["batch_id"], told["progress"])
+    return Head(newest.version, newest) if newest else None
 
 
 def read(lake: Lake, table: Table, version: int | None = None) -> DataFrame:
@@ -128,17 +125,13 @@ def changes(lake: Lake, table: Table, after: int, until: int) -> DataFrame:
     return feed.option("startingVersion", after + 1).option("endingVersion", until).load(lake.path(table))
 
 
-def append(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any] | None = None) -> Commit:
+def append(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any] | None = None) -> None:
     """Add rows in one commit; the table is created, with comments, when it is not there."""
     with lock(lake, table.name):
         _create(lake, table)
-        before = _last(lake, table.name).version
         with _metadata(lake, metadata):
             rows.select(*table.all_columns).write.format("delta").mode("append").save(lake.path(table))
-        commit = _last(lake, table.name)
-        if commit.version == before and metadata:
-            return mark(lake, table, metadata)
-        return commit
+        _mark_if_silent(lake, table, metadata)
 
 
 def merge(
@@ -148,7 +141,7 @@ def merge(
     metadata: Mapping[str, Any],
     *,
     sequence_by: Sequence[str] = (),
-) -> Commit:
+) -> None:
     """Upsert rows on the table's grain in one commit; rows that are there already, alike, are not written again.
 
     Where `sequence_by` is given, an older row does not replace a newer one. Rows with `_vanished` are deleted.
@@ -166,20 +159,19 @@ def merge(
         merger = DeltaTable.forPath(lake.spark, lake.path(table)).alias("t").merge(rows.alias("s"), on)
         if DELETE_FLAG in rows.columns:
             merger = merger.whenMatchedDelete(f"s.{DELETE_FLAG}")
-        before = _last(lake, table.name).version
         with _metadata(lake, metadata):
             merger.whenMatchedUpdate(f"{newer} AND NOT ({same})", values).whenNotMatchedInsert(values=values).execute()
-        commit = _last(lake, table.name)
-        return mark(lake, table, metadata) if commit.version == before else commit
+        _mark_if_silent(lake, table, metadata)
 
 
-def mark(lake: Lake, table: Table, metadata: Mapping[str, Any]) -> Commit:
-    """Commit progress alone, for a batch that leaves no row."""
-    with lock(lake, table.name), _metadata(lake, metadata):
-        _create(lake, table)
+def _mark_if_silent(lake: Lake, table: Table, metadata: Mapping[str, Any] | None) -> None:
+    """Commit the progress alone where a batch left no row: Delta makes no commit for nothing."""
+    stands = head(lake, table.name)
+    if metadata is None or (stands and stands.batch_id == metadata["batch_id"]):
+        return
+    with _metadata(lake, metadata):
         batch = metadata["batch_id"]
         lake.spark.sql(f"ALTER TABLE delta.`{lake.path(table)}` SET TBLPROPERTIES ('shoplake.batch' = '{batch}')")
-        return Commit(_last(lake, table.name).version)
 
 
 def keep_quarantine(lake: Lake, table: Table, rows: DataFrame, step: str | None) -> None:
@@ -198,7 +190,8 @@ def update(lake: Lake, table: Table, where: str, values: Mapping[str, str]) -> i
     """Set columns (SQL) of the rows that match; returns how many."""
     with lock(lake, table.name):
         DeltaTable.forPath(lake.spark, lake.path(table)).update(where, dict(values))
-        return _last(lake, table.name).updated
+        commit, _ = next(_commits(lake, table.name))
+        return commit.updated
 
 
 def _create(lake: Lake, table: Table) -> None:
@@ -213,22 +206,24 @@ def _create(lake: Lake, table: Table) -> None:
     creator.addColumns(table.schema).execute()
 
 
-def _history(lake: Lake, name: str, limit: int) -> list[Row]:
-    return DeltaTable.forPath(lake.spark, lake.path(name)).history(limit).collect()
+def _commits(lake: Lake, name: str) -> Iterator[tuple[Commit, str | None]]:
+    """Each commit with its userMetadata, newest first, from the table's log.
 
-
-def _last(lake: Lake, name: str) -> Commit:
-    return _commit(_history(lake, name, 1)[0])
-
-
-def _commit(entry: Row) -> Commit:
-    metrics = {key: int(value) for key, value in (entry.operationMetrics or {}).items() if value.isdigit()}
-    return Commit(
-        entry.version,
-        metrics.get("numTargetRowsInserted", metrics.get("numOutputRows", 0)),
-        metrics.get("numTargetRowsUpdated", metrics.get("numUpdatedRows", 0)),
-        metrics.get("numTargetRowsDeleted", 0),
-    )
+    The log is read as files (Delta protocol, "Commit Provenance Information"): asking Spark for the history takes 200
+    times as long, and a run asks several times per table.
+    """
+    log = Path(lake.path(name), "_delta_log")
+    for path in sorted((p for p in log.glob("*.json") if p.stem.isdigit()), reverse=True):
+        actions = map(json.loads, path.read_text().splitlines())
+        info: dict[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
+        metrics = {key: int(value) for key, value in info.get("operationMetrics", {}).items() if value.isdigit()}
+        commit = Commit(
+            int(path.stem),
+            metrics.get("numTargetRowsInserted", metrics.get("numOutputRows", 0)),
+            metrics.get("numTargetRowsUpdated", metrics.get("numUpdatedRows", 0)),
+            metrics.get("numTargetRowsDeleted", 0),
+        )
+        yield commit, info.get("userMetadata")
 
 
 @contextmanager

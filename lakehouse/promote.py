@@ -188,7 +188,7 @@ def _publish(lake: Lake, staged: Staged, head: delta.Head | None) -> None:
     progress[step.name] = staged.versions
     metadata = {"batch_id": staged.batch_id, "run_id": lake.run_id, "step": step.name, "progress": progress}
     rows = _finished(lake, table, staged.rows(lake, "accepted"))
-    is_empty = head is None or head.batch_id is None
+    is_empty = head is None or head.version == 0
     if table.write == "append" or is_empty:
         delta.append(lake, table, rows, metadata)
         return

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyspark.sql import Column
@@ -182,8 +183,9 @@ def known_marker(column: str) -> str:
 
 def errors_of(rules: Sequence[Rule]) -> Column:
     """The rules that a row breaks: array of structs (rule, message, columns); empty for a good row."""
+    none = F.expr("CAST(array() AS ARRAY<STRUCT<rule: STRING, message: STRING, columns: ARRAY<STRING>>>)")
     if not rules:
-        return F.expr("CAST(array() AS ARRAY<STRUCT<rule: STRING, message: STRING, columns: ARRAY<STRING>>>)")
+        return none
     reasons = [
         F.when(
             rule.breaks(),
@@ -195,7 +197,9 @@ def errors_of(rules: Sequence[Rule]) -> Column:
         )
         for rule in rules
     ]
-    return F.filter(F.array(*reasons), lambda reason: reason.isNotNull())
+    # Nearly every row is good: it must not pay for the array of reasons.
+    is_broken = reduce(Column.__or__, (rule.breaks() for rule in rules))
+    return F.when(is_broken, F.filter(F.array(*reasons), lambda reason: reason.isNotNull())).otherwise(none)
 
 
 def _shown(rule: Rule) -> Column:

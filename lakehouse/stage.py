@@ -279,6 +279,9 @@ def _split_and_write(lake: Lake, staged: Staged, built: DataFrame) -> None:
     staged.schema = rows.drop("_fate").schema
     if lake.ledger:
         _note_fates(staged, observed.get)
+        if staged.account.rows_quarantined:
+            broken = staged.rows(lake, "quarantined").select(F.explode("_errors.rule").alias("rule"))
+            staged.account.rows_rejected_by_rule = dict(broken.groupBy("rule").count().orderBy("rule").collect())
 
 
 def _with_errors(lake: Lake, staged: Staged, built: DataFrame) -> DataFrame:
@@ -377,7 +380,7 @@ def _folded(table: Table, rows: DataFrame) -> DataFrame:
 
 
 def _fates(table: Table) -> dict[str, Column]:
-    """What is measured on the rows built: rows and money by fate, rows by rule."""
+    """What is measured on the rows built: rows and money by fate, rows by warning."""
     measures: dict[str, Column] = {}
     for fate in (*STAGED_FATES, "duplicate", "superseded", "folded"):
         is_it = F.col("_fate") == fate
@@ -385,9 +388,7 @@ def _fates(table: Table) -> dict[str, Column]:
         if table.amount:
             measures[f"amount {fate}"] = F.sum(F.when(is_it, F.col(table.amount)).cast(WIDE_MONEY))
     for rule in table.row_rules:
-        if rule.action == "quarantine":
-            measures[f"rule {rule.name}"] = F.count_if(F.array_contains(F.col("_errors.rule"), rule.name))
-        else:
+        if rule.action == "warn":
             measures[f"warn {rule.name}"] = F.count_if(rule.breaks() & (F.col("_fate") == "accepted"))
     if table.counts:
         measures["counted"] = F.sum(table.counts)
@@ -402,7 +403,6 @@ def _note_fates(staged: Staged, measured: Mapping[str, Any]) -> None:
     account.rows_folded = measured["rows folded"]
     if superseded := measured["rows superseded"]:
         account.rows_filtered["superseded"] = superseded
-    account.rows_rejected_by_rule = {k[5:]: v for k, v in measured.items() if k.startswith("rule ") and v}
     account.rows_warned = {k[5:]: v for k, v in measured.items() if k.startswith("warn ") and v}
     if staged.has_money:
         account.amount_accepted = measured["amount accepted"] or ZERO
