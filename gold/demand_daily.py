@@ -92,12 +92,15 @@ def build(order_lines: DataFrame, products: DataFrame, stock_levels: DataFrame, 
 
 
 def _spans(order_lines: DataFrame, products: DataFrame) -> DataFrame:
-    """First and last day of each product's series.
-
-    A shop with two currencies gets each series twice here, and the gate blocks.
-    """
-    shops = order_lines.groupBy("shop_id", "currency").agg(
-        F.min("sold_on").alias("opened_on"), F.max("sold_on").alias("ended_on")
+    """First and last day of each product's series. A shop of two currencies gets all of them twice: the gate blocks."""
+    shops = (
+        order_lines.groupBy("shop_id")
+        .agg(
+            F.min("sold_on").alias("opened_on"),
+            F.max("sold_on").alias("ended_on"),
+            F.collect_set("currency").alias("currencies"),
+        )
+        .withColumn("currency", F.explode("currencies"))
     )
     sold = order_lines.groupBy(*_SERIES).agg(F.min("sold_on").alias("first_sold_on"))
     # A feed without listings (is_active is null) repeats the first line there, and lists codes that are no products.

@@ -1,9 +1,9 @@
 """What the money columns mean: each order line is of exactly one kind, and every measure is a sum over kinds.
 
 A credit note (an order of status `credit`) brings its own negative lines, which count on the day of the note. An order
-that is `cancelled` or `returned` keeps its positive lines in silver and no longer counts: its sales are taken off again
-on the day of the order. All else that is billed (shipping, fees, vouchers, corrections, bad debts) is a charge. So for
-any set of lines:
+that is `cancelled` or `returned` keeps its lines in silver and counts for nothing any more: its product lines are taken
+off again on their own day. All else that is billed (shipping, fees, vouchers, corrections, bad debts) is a charge,
+whatever became of the order. So for any set of lines:
 
     net_revenue = gross_sales + cancelled_amount
     line_amount = gross_sales + cancelled_amount - status_cancelled_amount + charges_amount
@@ -52,7 +52,7 @@ MEASURES: tuple[tuple[Field, str], ...] = (
     ),
     (
         count("cancelled_orders", "those of them whose status is now cancelled or returned", "orders"),
-        "count(DISTINCT order_id) FILTER (WHERE is_undone)",
+        "count(DISTINCT order_id) FILTER (WHERE kind = 'sale' AND is_undone)",
     ),
     (
         count("customers", "distinct known customers with a product sale, before cancellation", "customers"),
@@ -90,8 +90,7 @@ MEASURES: tuple[tuple[Field, str], ...] = (
     (
         money(
             "status_cancelled_amount",
-            "the part of cancelled_amount that has no line: sales of cancelled or returned orders",
-            at_most_zero(),
+            "the part of cancelled_amount without a line: product lines of cancelled or returned orders taken off",
         ),
         "-" + _sum("amount", "is_undone"),
     ),
@@ -156,12 +155,15 @@ CHARGES_LAW = law(
 
 
 def measured(order_lines: DataFrame, orders: DataFrame) -> DataFrame:
-    """The lines with `kind`, `is_undone` (sale of a cancelled or returned order) and `is_kept` (sale that counts)."""
+    """The lines with `kind`, and whether each `is_undone` (product line of a cancelled or returned order) or `is_kept`.
+
+    A line is kept that is the sale of a product and still counts.
+    """
     status = orders.select("shop_id", "order_id", F.col("status").alias("order_status"))
     lines = order_lines.join(status, ["shop_id", "order_id"], "left").withColumn("kind", F.expr(KIND))
-    is_sale = F.col("kind") == "sale"
-    is_undone = is_sale & F.coalesce(F.col("order_status").isin(*UNDONE_STATUSES), F.lit(False))
-    return lines.withColumns({"is_undone": is_undone, "is_kept": is_sale & ~is_undone})
+    is_product = F.col("kind").isin("sale", "cancellation")
+    is_undone = is_product & F.coalesce(F.col("order_status").isin(*UNDONE_STATUSES), F.lit(False))
+    return lines.withColumns({"is_undone": is_undone, "is_kept": (F.col("kind") == "sale") & ~is_undone})
 
 
 def aggregated(measures: tuple[tuple[Field, str], ...]) -> list[Column]:

@@ -1,0 +1,239 @@
+"""What holds for every gold step: accounts, grain, rules, groups, and a gate that blocks."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.testing import assertDataFrameEqual
+
+from gold import STEPS, demand_daily
+from lakehouse import gate
+from lakehouse.rules import errors_of
+from lakehouse.table import Step, Table
+from silver import marketing_spend, order_lines, orders, page_events, products, promotions, stock_levels
+
+Given = Callable[..., DataFrame]
+Tables = Mapping[str, DataFrame]
+Built = Callable[[Step], DataFrame]
+
+each_step = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.table.name)
+
+FIRST = date(2024, 1, 20)
+DAYS = 40
+SALES = [("product", "sale")] * 12 + [("product", "free"), ("shipping", "sale"), ("discount", "sale")]
+CREDITS = [("product", "cancellation")] * 4 + [("fee", "cancellation"), ("product", "stock_adjustment")]
+
+
+@pytest.fixture(scope="module")
+def silver(given: Given) -> Tables:
+    """Some weeks of two shops, made up by a fixed seed: cancelled and returned orders, credit notes, debts."""
+    chance = random.Random(20240120)
+    lines, heads = _orders(chance)
+    samples: list[tuple[Table, list[str]]] = [
+        (
+            order_lines.TABLE,
+            [
+                "shop_id order_id sold_on customer_id product_id quantity amount item_type line_type country",
+                *lines,
+            ],
+        ),
+        (orders.TABLE, ["shop_id order_id ordered_on customer_id status", *heads]),
+        (
+            products.TABLE,
+            [
+                "shop_id product_id listed_on is_active",
+                *(f"{shop} P{n} {_day(chance)} true" for shop in "st" for n in range(9)),
+            ],
+        ),
+        (
+            stock_levels.TABLE,
+            [
+                "shop_id product_id warehouse counted_at on_hand",
+                *(
+                    f"{shop} P{n} w{n % 2} {FIRST + timedelta(day)}T23:00:00Z {chance.choice((0, 0, 5))}"
+                    for shop in "st"
+                    for n in range(6)
+                    for day in range(0, DAYS, 3)
+                ),
+            ],
+        ),
+        (
+            promotions.TABLE,
+            [
+                "shop_id promotion_id product_id discount_pct starts_on ends_on",
+                *(
+                    f"{shop} {n} P{n} {chance.randint(5, 50)} {FIRST + timedelta(n)} {FIRST + timedelta(3 * n)}"
+                    for shop in "st"
+                    for n in range(4)
+                ),
+            ],
+        ),
+        (
+            page_events.TABLE,
+            [
+                "shop_id session_id visitor_id event_at event_type",
+                *(
+                    f"{shop} v{n} v{n % 7} {_day(chance)}T10:00:00Z {chance.choice(page_events.EVENT_TYPES)}"
+                    for shop in "st"
+                    for n in range(40)
+                ),
+            ],
+        ),
+        (
+            marketing_spend.TABLE,
+            [
+                "shop_id spend_on spend",
+                *(f"{shop} {_day(chance)} {chance.randint(1, 99)}.50" for shop in "st" for _ in range(20)),
+            ],
+        ),
+    ]
+    frames = {table.name: given(table, "\n".join(text)).cache() for table, text in samples}
+    return frames | {demand_daily.TABLE.name: _built(demand_daily.STEP, frames).cache()}
+
+
+@pytest.fixture(scope="module")
+def built(silver: Tables) -> Built:
+    """The table that a step makes of all these rows, built once."""
+    made: dict[str, DataFrame] = {}
+
+    def build(step: Step) -> DataFrame:
+        if step.table.name not in made:
+            made[step.table.name] = _built(step, silver).cache()
+        return made[step.table.name]
+
+    return build
+
+
+def _day(chance: random.Random) -> date:
+    return FIRST + timedelta(chance.randrange(DAYS))
+
+
+def _orders(chance: random.Random) -> tuple[list[str], list[str]]:
+    lines, heads = [], []
+    for number in range(90):
+        shop = chance.choice("sst")
+        day = _day(chance)
+        customer = chance.choice(["-", *(f"c{n}" for n in range(12))])
+        status = chance.choice(["placed", "delivered", "delivered", "cancelled", "returned", "credit"])
+        for _ in range(chance.randint(1, 4)):
+            item_type, line_type = chance.choice(CREDITS if status == "credit" else SALES)
+            cents = 0 if line_type in ("free", "stock_adjustment") else chance.randint(1, 9999)
+            sign = -1 if status == "credit" else 1
+            quantity = sign * chance.randint(1, 9)
+            country = chance.choice(["Germany", "France", "-"])
+            product = f"P{chance.randrange(7)}" if item_type == "product" else item_type.upper()
+            lines.append(
+                f"{shop} {number} {day} {customer} {product} {quantity} {sign * cents / 100:.2f} "
+                f"{item_type} {line_type} {country}"
+            )
+        heads.append(f"{shop} {number} {day} {customer} {status}")
+    lines.append(f"s debt {FIRST} - B 1 -1234.56 adjustment bad_debt Germany")
+    return lines, heads
+
+
+def _read(step: Step, silver: Tables) -> DataFrame:
+    """The rows of the first read that are not filtered."""
+    rows = silver[step.reads[0].table.name]
+    for left_out in step.filters:
+        rows = rows.where(~F.coalesce(F.expr(f"({left_out.drops})"), F.lit(False)))
+    return rows
+
+
+def _built(step: Step, silver: Tables) -> DataFrame:
+    driver, *others = [read.table for read in step.reads]
+    given = {driver.short_name: _read(step, silver)} | {other.short_name: silver[other.name] for other in others}
+    return step.build(**given)
+
+
+@each_step
+def test_every_row_and_penny_that_was_read_is_in_the_table(step: Step, silver: Tables, built: Built) -> None:
+    table, rows = step.table, _read(step, silver)
+    assert table.counts is not None
+    assert (table.amount is None) == (step.amount is None)
+    # A table without money is accounted for by rows alone.
+    into = built(step).agg(F.sum(table.counts), F.sum(table.amount or F.lit(0)))
+    assert into.collect() == rows.agg(F.count("*"), F.sum(F.expr(step.amount or "0"))).collect()
+
+
+@each_step
+def test_rows_are_as_declared_and_keep_every_rule(step: Step, built: Built) -> None:
+    rows = built(step)
+    assert [(f.name, f.dataType) for f in rows.schema] == [(f.name, f.dataType) for f in step.table.schema]
+    assert rows.select(F.explode(errors_of(step.table.row_rules))).collect() == []
+    assert {rule.action for rule in step.table.row_rules} == {"fail"}
+
+
+@each_step
+def test_groups_built_alone_are_as_in_a_full_build(step: Step, silver: Tables, built: Built) -> None:
+    assert step.recompute is not None
+    groups = list(step.recompute)
+    keys = sorted({tuple(row) for row in built(step).select(*groups).collect()}, key=str)
+    some = F.broadcast(built(step).sparkSession.createDataFrame(keys[:: max(2, len(keys) // 7)], groups))
+    limited = {}
+    for read in step.reads:
+        assert read.groups is not None
+        assert list(read.groups) == groups
+        rows = silver[read.table.name]
+        changed = some.toDF(*(f"_{name}" for name in groups))
+        on = [F.expr(sql).eqNullSafe(changed[f"_{name}"]) for name, sql in read.groups.items()]
+        limited[read.table.name] = rows.join(changed, on, "left_semi")
+    alike = built(step).join(some, groups, "left_semi").select(*step.table.all_columns)
+    assertDataFrameEqual(_built(step, limited), alike)
+
+
+# A wrong value in one column of one row, and the statement that must refuse it.
+WRONG = {
+    "gold.sales_daily": {
+        "net_revenue": ("net_revenue + 0.01", "net_revenue.law"),
+        "line_amount": ("line_amount - 0.01", "line_amount.law"),
+        "fee_amount": ("fee_amount + 1", "charges_amount.law"),
+        "cancelled_orders": ("orders + 1", "cancelled_orders.law"),
+        "cancelled_amount": ("CAST(5 AS DECIMAL(18,2))", "cancelled_amount.between"),
+    },
+    "gold.sales_by_product": {"product_id": ("CAST(NULL AS STRING)", "product_id.not_null")},
+    "gold.sales_by_country": {"gross_sales": ("CAST(-1 AS DECIMAL(18,2))", "gross_sales.between")},
+    "gold.demand_daily": {
+        "quantity": ("-1L", "quantity.between"),
+        "orders": ("lines + 1", "orders.law"),
+        "is_stockout": ("CAST(NULL AS BOOLEAN)", "is_stockout.not_null"),
+    },
+    "gold.customer_rfm": {
+        "r_score": ("6", "r_score.between"),
+        "rfm_score": ("CAST(NULL AS STRING)", "frequency.law"),
+        "last_order_on": ("first_order_on - 1", "last_order_on.not_before_first_order_on"),
+    },
+    "gold.cohort_retention": {
+        "retention": ("1.5D", "retention.between"),
+        "active_customers": ("customers - 1", "first_month.law"),
+    },
+    "gold.interactions": {"orders": ("lines + 1", "orders.law"), "lines": ("0L", "lines.between")},
+    "gold.kpi_daily": {"currency": ("CAST(NULL AS STRING)", "currency.law"), "sessions": ("-1L", "sessions.between")},
+    "gold.stock_position": {
+        "is_at_risk": ("false", "is_at_risk.law"),
+        "days_of_cover": ("-1D", "days_of_cover.between"),
+    },
+}
+
+
+@each_step
+def test_the_gate_passes_good_rows_and_blocks_wrong_and_repeated_ones(
+    step: Step, built: Built, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.getbasetemp() / "gate"
+    assert _refused(root, step.table, built(step)) == set()
+    wrong = WRONG[step.table.name]
+    bad = built(step).withColumns({column: F.expr(sql) for column, (sql, _) in wrong.items()})
+    expected = {"expect_compound_columns_to_be_unique", *(statement for _, statement in wrong.values())}
+    assert expected <= _refused(root, step.table, bad.union(built(step)))
+
+
+def _refused(root: Path, table: Table, rows: DataFrame) -> set[str]:
+    counts = {"rows_read": 1, "rows_accepted": 1, "rows_quarantined": 0}
+    findings = gate.check(root, table, rows, counts, unique_grain=True)
+    return {finding.expectation for finding in findings if not finding.passed}
