@@ -4,9 +4,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from jobs import report
 from jobs.steps import ALL
-from lakehouse import job, quarantine
+from lakehouse import docs, job, quarantine
+from lakehouse.session import SMALL_DATA
 from synthetic.base import Options
 from synthetic.shop import make_shop, summary
 
@@ -24,12 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     screen.rule("2. Raw files -> bronze -> silver -> gold", align="left")
     shutil.rmtree(folder / "warehouse", ignore_errors=True)
-    lake = job.open_lake("local", folder / "warehouse", screen)
+    lake = job.open_lake("local", folder / "warehouse", screen, SMALL_DATA)
     outcome = job.run_steps(lake, job.choose(ALL, "shop"), screen, inputs=folder / "shop")
     screen.rule("3. What became of every row and every cent", align="left")
     job.summarise(lake, outcome, screen)
     refused = sum(w.rows for w in quarantine.waiting(lake, ALL))
-    screen.print(f"Catalogue  {report.write(lake)}", markup=False)
+    screen.print(f"Catalogue  {docs.write(lake, ALL)}", markup=False)
     screen.rule("4. What to do next", align="left")
     for what, command in _next(lake.warehouse, folder, refused):
         screen.print(f"{what}\n    {command}", markup=False)

@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,12 +69,14 @@ def run_job(description: str, steps: Sequence[Step], arguments: Sequence[str] | 
     return report.exit_code
 
 
-def open_lake(env: str, warehouse: Path | None, console: Console) -> Lake:
-    """The warehouse that the options name, with a session; Spark starts here."""
+def open_lake(env: str, warehouse: Path | None, console: Console, overrides: Mapping[str, str] | None = None) -> Lake:
+    """The warehouse that the options name, with a session; Spark starts here, with `overrides` of its settings."""
     settings = load(env)
     folder = warehouse or Path(settings.warehouse)
     with console.status("starting Spark") if console.is_terminal else _nothing():
-        return Lake(spark_session(), folder, settings, system_clock, say=lambda text: console.print(text, style="dim"))
+        return Lake(
+            spark_session(overrides), folder, settings, system_clock, say=lambda text: console.print(text, style="dim")
+        )
 
 
 def console() -> Console:

@@ -19,6 +19,13 @@ from lakehouse.settings import CONF
 
 SPARK_DEFAULTS = CONF / "spark-defaults.conf"
 NOISE = b"incubator modules"
+SMALL_DATA: Mapping[str, str] = {
+    # Java's second compiler pays for itself on millions of rows; on thousands it takes the cores from the work.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "1",
+}
+"""Settings for demonstrations and tests."""
 
 
 def spark_session(overrides: Mapping[str, str] | None = None) -> SparkSession:
