@@ -8,9 +8,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.rules import Check, Rule, between, not_null
+from lakehouse.rules import Check, Rule, between, holds, not_null
 from lakehouse.table import Field, Table
-from silver.shared import holds
 
 
 def key(name: str, type_name: str, meaning: str) -> Field:

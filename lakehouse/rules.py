@@ -164,6 +164,22 @@ def references(table: Table, action: Action = "quarantine") -> Check:
     return bind
 
 
+def holds(
+    name: str, columns: tuple[str, ...], says: str, truth: Callable[[], Column], action: Action = "quarantine"
+) -> Rule:
+    """A rule over several columns: `truth` must not be false. Null passes, as in every other rule."""
+    return Rule(
+        name,
+        columns,
+        says,
+        lambda: F.coalesce(~truth(), F.lit(False)),
+        "expect_column_values_to_be_in_set",
+        {"column": f"_{name.replace('.', '_')}", "value_set": [True]},
+        action,
+        derives=truth,
+    )
+
+
 def typed_as(column: str, type_name: str) -> Rule:
     """The delivered text could be read as the declared type; `conform.typed` lists the failures in `_untyped`."""
     return Rule(

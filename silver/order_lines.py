@@ -10,10 +10,10 @@ from pyspark.sql import functions as F
 from bronze.online_retail import TABLE as ONLINE_RETAIL
 from bronze.shop_order_lines import TABLE as SHOP_ORDER_LINES
 from lakehouse.conform import typed
-from lakehouse.rules import Expectation, between, not_null, one_of, references
+from lakehouse.rules import Expectation, between, holds, not_null, one_of, references
 from lakehouse.table import Field, Filter, Read, Step, Table
 from silver import codes, countries, products
-from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SHOP_ID, holds
+from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SHOP_ID
 
 ITEM_TYPES = ("product", "shipping", "discount", "fee", "adjustment", "sample", "voucher", "donation")
 LINE_TYPES = ("sale", "cancellation", "stock_adjustment", "bad_debt", "free")
@@ -85,6 +85,16 @@ TABLE = Table(
             ("unit_price", "line_type"),
             "unit_price must not be negative, except on a bad debt",
             lambda: (F.col("unit_price") >= 0) | (F.col("line_type") == "bad_debt"),
+        ),
+        holds(
+            "discount.within",
+            ("discount", "quantity", "unit_price"),
+            "discount must not exceed the price of the line on a sale",
+            lambda: (
+                (F.col("line_type") != "sale")
+                | (F.col("unit_price") < 0)
+                | (F.col("discount") <= F.round(F.col("quantity") * F.col("unit_price"), 2))
+            ),
         ),
         COUNTRY_KNOWN,
     ),

@@ -7,9 +7,9 @@ from pyspark.sql import functions as F
 
 from bronze.shop_payments import TABLE as SHOP_PAYMENTS
 from lakehouse.conform import typed
-from lakehouse.rules import Expectation, not_null, one_of
+from lakehouse.rules import Expectation, holds, not_null, one_of
 from lakehouse.table import Field, Read, Step, Table
-from silver.shared import CURRENCY, SHOP_ID, holds
+from silver.shared import CURRENCY, SHOP_ID
 
 METHODS = ("card", "paypal", "invoice", "bank_transfer")
 STATUSES = ("captured", "refunded")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.rules import Action, Rule, matches, not_null
+from lakehouse.rules import holds, matches, not_null
 from lakehouse.table import Field, Table
 from silver.countries import UNKNOWN_CODE, UNKNOWN_NAME
 
@@ -25,22 +23,6 @@ COUNTRY_CODE = Field(
     "ISO 3166-1 alpha-2 code of the country; ZZ where it is unknown",
     rules=(not_null(), matches("^[A-Z]{2}$", "two capital letters")),
 )
-
-
-def holds(
-    name: str, columns: tuple[str, ...], says: str, truth: Callable[[], Column], action: Action = "quarantine"
-) -> Rule:
-    """A rule over several columns: `truth` must not be false. Null passes, as in every other rule."""
-    return Rule(
-        name,
-        columns,
-        says,
-        lambda: F.coalesce(~truth(), F.lit(False)),
-        "expect_column_values_to_be_in_set",
-        {"column": f"_{name.replace('.', '_')}", "value_set": [True]},
-        action,
-        derives=truth,
-    )
 
 
 COUNTRY_KNOWN = holds(

@@ -30,6 +30,7 @@ BREAKS: dict[str, dict[str, Any]] = {
     "quantity.sign": {"quantity": 1, "line_type": "cancellation"},
     "unit_price.between": {"unit_price": Decimal(10**8)},
     "unit_price.sign": {"unit_price": Decimal(-1), "line_type": "sale"},
+    "discount.within": {"discount": Decimal(5), "quantity": 1, "unit_price": Decimal(4), "line_type": "sale"},
     "discount.between": {"discount": Decimal(-1)},
     "item_type.one_of": {"item_type": "gift"},
     "line_type.one_of": {"line_type": "gift"},
