@@ -201,8 +201,16 @@ def _pandas_source(context: Any) -> Any:
     return context.data_sources.get("counts") if "counts" in known else context.data_sources.add_pandas("counts")
 
 
-@cache
 def _context(root: Path) -> Any:
+    from great_expectations.data_context.data_context.context_factory import set_context
+
+    context = _project(root)
+    set_context(context)  # the library works on one project at a time; a process may have several warehouses
+    return context
+
+
+@cache
+def _project(root: Path) -> Any:
     with _quiet():
         import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig

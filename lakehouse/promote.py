@@ -129,13 +129,31 @@ def _judge(lake: Lake, staged: Staged, journal: Journal) -> list[Finding]:
         journal.state = "done"
         journal.save()
         told = "\n  ".join(str(f) for f in failed)
-        rejected = ", ".join(f"{rule} {rows}" for rule, rows in account.rows_rejected_by_rule.items())
-        reasons = f"\n  rejected rows by rule: {rejected}" if rejected else ""
         raise GateBlocked(
             f"{table.name}: the gate refused a batch of {account.rows_read} rows; nothing was published, "
-            f"the batch stays pending\n  {told}{reasons}\n  Correct the input or the rule, then run again"
+            f"the batch stays pending\n  {told}{_rejections(lake, staged)}\n"
+            "  Correct the input or the rule, then run again"
         )
     return findings
+
+
+def _rejections(lake: Lake, staged: Staged) -> str:
+    """The rejected rows of a refused batch: how many by rule, and the first few with where they came from and why.
+
+    Messages are kept in the ops tables, so a reason about personal data goes without its value.
+    """
+    table, counts = staged.step.table, staged.account.rows_rejected_by_rule
+    if not staged.account.rows_quarantined:
+        return ""
+    told = ["rejected rows by rule: " + ", ".join(f"{rule} {rows}" for rule, rows in counts.items())] if counts else []
+    personal = {f.name for f in table.fields if f.personal}
+    schema = StructType([quarantine_of(table).schema[name] for name in ("_source_file", "_source_row", "_errors")])
+    rejected = lake.spark.read.schema(schema).parquet(str(staged.folder / "rows" / "_fate=quarantined"))
+    for file, line, errors in rejected.limit(gate.EXAMPLES).collect():
+        message = errors[0]["message"]
+        said = message.split("; it is ")[0] if personal & set(errors[0]["columns"]) else message
+        told.append(f"for example {said}" if file is None else f"for example {file}:{line}: {said}")
+    return "".join(f"\n  {line}" for line in told)
 
 
 _GATE_COLUMNS = {f.name for f in ledger.GATE_RESULTS.fields}
