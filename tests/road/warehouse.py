@@ -82,6 +82,26 @@ def contents_of(files: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
+LINE_COLUMNS = (
+    "order_id,line_no,ordered_at,customer_id,country,product_id,quantity,unit_price,discount,currency,promotion_id"
+)
+
+
+def order_line(
+    number: int, *, product: str = "P00013", price: str = "10.00", currency: str = "EUR", day: str = "2024-01-21"
+) -> str:
+    """A line of the order N1, which the synthetic shop does not know."""
+    return f"N1,{number},{day} 08:00:00,C0000040,FR,{product},1,{price},0.00,{currency},"
+
+
+def deliver_lines(folder: Path, *lines: str, day: str = "2024-01-21") -> Path:
+    """A file of order lines in an input folder; one that is there is replaced."""
+    path = folder / "order_lines" / f"order_lines_{day}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([LINE_COLUMNS, *lines, ""]))
+    return folder
+
+
 # --- what lies in the warehouse ---------------------------------------------------------------------------------------
 
 

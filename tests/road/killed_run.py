@@ -1,0 +1,46 @@
+"""A run that is killed: `python -m tests.road.killed_run WAREHOUSE INPUTS STEP POINT` never comes to its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rich.console import Console
+
+from jobs.steps import ALL
+from lakehouse import job, ledger, promote
+from lakehouse.session import spark_session
+from tests.road.warehouse import lake_at
+
+POINTS: dict[str, tuple[ModuleType, str]] = {
+    "staged": (promote, "stage_rows"),
+    "judged": (promote, "_judge"),
+    "noted": (promote, "_note_batch"),
+    "published": (promote, "_publish"),
+    "quarantined": (promote, "_quarantine"),
+    "settled": (promote, "_settle"),
+    "flushing": (ledger, "_append_new"),
+}
+"""After which function the run is killed; the last moves the first of the ops tables' rows."""
+
+
+def main(warehouse: str, inputs: str, step: str, point: str) -> None:
+    """Run one step and die at the point."""
+    module, name = POINTS[point]
+    function = getattr(module, name)
+
+    def last(*arguments: Any, **options: Any) -> None:
+        function(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(module, name, last)
+    lake = lake_at(spark_session(), Path(warehouse))
+    job.run_steps(lake, [s for s in ALL if s.name == step], Console(), inputs=Path(inputs))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,105 @@
+"""A run that is killed at any moment loses nothing and counts nothing twice: the next run heals it."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs.steps import ALL
+from lakehouse import job
+from synthetic.shop import Shop
+from tests.road.killed_run import POINTS
+from tests.road.warehouse import (
+    accounts,
+    deliver,
+    differences,
+    done,
+    everything,
+    files_of,
+    lake_at,
+    leftovers,
+    rows,
+    run,
+    versions,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = {step.table.name: step for step in job.choose(ALL, "shop", "silver.order_lines")}
+LINES, DELIVERED = STEPS["silver.order_lines"], STEPS["bronze.shop_order_lines"]
+COUNTS = ("rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate", "rows_inserted", "amount_accepted")
+
+
+@dataclass(frozen=True)
+class Base:
+    """Warehouses as they are before a step is killed, by the step's table, and as they are when nothing happens."""
+
+    root: Path
+    inputs: Path
+
+    def before(self, table: str) -> Path:
+        return self.root / f"before {table}"
+
+    def undisturbed(self, table: str) -> Path:
+        return self.root / f"undisturbed {table}"
+
+
+@pytest.fixture(scope="module")
+def base(spark: SparkSession, shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Base:
+    """Four days have been taken all the way, so that the next four days are merged into what is there."""
+    root = tmp_path_factory.mktemp("killed")
+    found = Base(root, root / "input")
+    days = files_of(shop.output, "order_lines")
+    deliver(found.inputs, shop.output, [*files_of(shop.output, "products"), *days[:4]])
+    work = root / "work"
+    done(run(lake_at(spark, work), found.inputs, table="silver.order_lines"))
+    deliver(found.inputs, shop.output, days[4:9])
+    for step in (DELIVERED, LINES):
+        shutil.copytree(work, found.before(step.table.name))
+        done(run(lake_at(spark, work), found.inputs, steps=[step]))
+        shutil.copytree(work, found.undisturbed(step.table.name))
+    return found
+
+
+def killed(warehouse: Path, inputs: Path, step: str, point: str) -> None:
+    command = [sys.executable, "-m", "tests.road.killed_run", str(warehouse), str(inputs), step, point]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("table", "point"),
+    [*(("silver.order_lines", point) for point in POINTS), ("bronze.shop_order_lines", "published")],
+)
+def test_the_next_run_heals_a_run_that_was_killed(
+    spark: SparkSession, base: Base, tmp_path: Path, table: str, point: str
+) -> None:
+    warehouse = tmp_path / "warehouse"
+    shutil.copytree(base.before(table), warehouse)
+    killed(warehouse, base.inputs, STEPS[table].name, point)
+    assert point == "flushing" or leftovers(warehouse) != []
+    done(run(lake_at(spark, warehouse), base.inputs, steps=[STEPS[table]]))
+    found, expected = everything(warehouse), everything(base.undisturbed(table))
+    assert [name for name in expected if found[name] != expected[name]] == []
+    assert versions(warehouse)[table] == versions(base.undisturbed(table))[table]
+    accounted = accounts(warehouse, table)
+    assert [row["batch_id"] for row in accounted if any(differences(row).values())] == []
+    assert [[row[name] for name in COUNTS] for row in accounted] == [
+        [row[name] for name in COUNTS] for row in accounts(base.undisturbed(table), table)
+    ]
+    for name, key in {
+        "gate_results": ("batch_id", "suite", "expectation"),
+        "lineage": ("batch_id", "source_table"),
+        "files": ("step", "file_id", "file"),
+    }.items():
+        counts = Counter(tuple(row[column] for column in key) for row in rows(warehouse, f"ops.{name}"))
+        assert [where for where, count in counts.items() if count > 1] == [], name
+    assert leftovers(warehouse) == []
+    assert run(lake_at(spark, warehouse), base.inputs, steps=[STEPS[table]]).published == []
