@@ -1,6 +1,7 @@
 """Look at refused rows and resubmit them: quarantine.py list | show TABLE | resubmit TABLE."""
 
 from collections.abc import Sequence
+from datetime import UTC
 from pathlib import Path
 
 from rich.table import Table as Grid
@@ -33,12 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         grid = Grid("table", "rule", "rows", "resubmitted", "last refused (UTC)", box=None, pad_edge=False)
         found = quarantine.waiting(lake, steps)
         for w in found:
-            grid.add_row(w.table, w.rule, f"{w.rows:,}", f"{w.resubmitted:,}", f"{w.last_at:%Y-%m-%d %H:%M}")
+            last = w.last_at.astimezone(UTC)
+            grid.add_row(w.table, w.rule, f"{w.rows:,}", f"{w.resubmitted:,}", f"{last:%Y-%m-%d %H:%M}")
         screen.print(grid if found else "Nothing is in quarantine.")
         return 0
     if chosen.action == "show":
         for row in quarantine.refused(lake, steps, chosen.table, chosen.rule, chosen.limit):
-            again = f", resubmitted {row.resubmitted_at:%Y-%m-%d %H:%M}" if row.resubmitted_at else ""
+            again = f", resubmitted {row.resubmitted_at.astimezone(UTC):%Y-%m-%d %H:%M}" if row.resubmitted_at else ""
             screen.print(f"{row.file or chosen.table}:{row.line or '-'}{again}", style="bold", markup=False)
             screen.print("\n".join(f"  {reason}" for reason in row.reasons), markup=False)
             screen.print(f"  {row.row}", style="dim", markup=False)

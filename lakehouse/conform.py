@@ -10,8 +10,9 @@ def typed(delivered: DataFrame, table: Table, **columns: str | Column) -> DataFr
     """Add the table's columns, read from delivered text as their declared types.
 
     Each keyword names a field of `table`; its value is the delivered column, or an expression of text. Text is trimmed,
-    and blank text is missing. What is not blank and cannot be read is null, and its field is listed in `_untyped`
-    (",quantity,sold_at,"), from which the road makes the reason. All other columns are kept.
+    and blank text is missing. What is not blank and cannot be read is null; its field is listed in `_untyped`
+    (",quantity,sold_at,") and its text kept in `_unread`, from which the road makes the reason. All other columns are
+    kept.
     """
     types = {f.name: f.type for f in table.fields}
     texts = {name: _text(F.col(value) if isinstance(value, str) else value) for name, value in columns.items()}
@@ -21,11 +22,13 @@ def typed(delivered: DataFrame, table: Table, **columns: str | Column) -> DataFr
         for name, value in values.items()
         if types[name] != "string"
     ]
-    untyped = F.lit(None).cast("string")
+    untyped, unread = F.lit(None).cast("string"), F.lit(None).cast("map<string, string>")
     if failures:
         listed = F.concat_ws(",", *failures)
         untyped = F.when(F.length(listed) > 0, F.concat(F.lit(","), listed, F.lit(",")))
-    return delivered.withColumns(values | {"_untyped": untyped})
+        came = [part for name, text in texts.items() if types[name] != "string" for part in (F.lit(name), text)]
+        unread = F.when(F.length(listed) > 0, F.create_map(*came))
+    return delivered.withColumns(values | {"_untyped": untyped, "_unread": unread})
 
 
 def _text(column: Column) -> Column:

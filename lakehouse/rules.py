@@ -30,8 +30,8 @@ class Rule:
     `says` is the sentence a person reads ("quantity must be between 1 and 9"); `breaks()` is true on a row that breaks
     it. `expectation` and `kwargs` name the same rule to Great Expectations; it must be one over the values of a single
     column, because only these are measured together in one Spark job. A rule over several columns therefore `derives`
-    a column of that name for the gate. A row that breaks a rule is put into quarantine, kept and counted (`warn`), or
-    blocks its whole batch (`fail`).
+    a column of that name for the gate. `shows` is what a reason quotes where that is not the values of the columns. A
+    row that breaks a rule is put into quarantine, kept and counted (`warn`), or blocks its whole batch (`fail`).
     """
 
     name: str
@@ -43,6 +43,7 @@ class Rule:
     action: Action = "quarantine"
     reference: Table | None = None
     derives: Callable[[], Column] | None = None
+    shows: Callable[[], Column] | None = None
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,7 @@ def typed_as(column: str, type_name: str) -> Rule:
         lambda: F.coalesce(F.col("_untyped").contains(f",{column},"), F.lit(False)),
         "expect_column_values_to_not_match_regex",
         {"column": "_untyped", "regex": f",{column},"},
+        shows=lambda: F.col("_unread")[column],
     )
 
 
@@ -219,5 +221,8 @@ def errors_of(rules: Sequence[Rule]) -> Column:
 
 
 def _shown(rule: Rule) -> Column:
+    """What the reason shows of a row: the values of the rule's columns, or what the rule itself shows."""
+    if rule.shows is not None:
+        return F.coalesce(F.substring(rule.shows(), 1, 80), F.lit("missing"))
     values = [F.coalesce(F.substring(F.col(name).cast("string"), 1, 80), F.lit("missing")) for name in rule.columns]
     return F.concat_ws(", ", *values)

@@ -295,7 +295,7 @@ def _with_errors(lake: Lake, staged: Staged, built: DataFrame) -> DataFrame:
     own = [name for name in table.all_columns if name not in ("__START_AT", "__END_AT")]
     types = {f.name: f.type for f in table.fields}
     declared = [F.col(name).cast(types[name]).alias(name) if name in types else F.col(name) for name in own]
-    helpers = [name for name in built.columns if name.startswith("_") and name not in (*own, "_raw")]
+    helpers = [name for name in built.columns if name.startswith("_") and name not in (*own, "_raw", "_unread")]
     came = F.to_json(F.col("_raw")) if "_raw" in built.columns else F.to_json(F.struct(*types))
     errors = errors_of(rules)
     return built.withColumn("_errors", errors).select(
@@ -309,7 +309,7 @@ def _complete(lake: Lake, staged: Staged, built: DataFrame) -> DataFrame:
     if missing := [f.name for f in table.fields if f.name not in built.columns]:
         raise UsageError(f"{staged.step.name}: the build does not give {', '.join(missing)}; see the table's fields")
     known = {"_batch_id": F.lit(staged.batch_id), "_ingested_at": F.lit(lake.clock())}
-    wanted = {"_untyped": F.lit(None).cast("string")}
+    wanted = {"_untyped": F.lit(None).cast("string"), "_unread": F.lit(None).cast("map<string, string>")}
     if table.has_lineage:
         wanted |= {name: known.get(name, F.lit(None).cast(kind)) for name, (kind, _) in LINEAGE_COLUMNS.items()}
     return built.withColumns({name: value for name, value in wanted.items() if name not in built.columns})

@@ -43,7 +43,7 @@ class Field:
     personal: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """A table as declared, once, beside the function that builds it.
 
@@ -137,7 +137,7 @@ class Filter:
     drops: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """One way into a table: what is read, and the pure function that builds the rows.
 

@@ -93,6 +93,7 @@ TABLE = Table(
             lambda: (
                 (F.col("line_type") != "sale")
                 | (F.col("unit_price") < 0)
+                | (F.col("quantity") <= 0)
                 | (F.col("discount") <= F.round(F.col("quantity") * F.col("unit_price"), 2))
             ),
         ),

@@ -36,7 +36,7 @@ def broken() -> Broken:
 
     def judge(table: Table, built: DataFrame) -> list[set[str]]:
         markers = {known_marker(r.columns[0]): F.lit(True) for r in table.row_rules if r.reference is not None}
-        helpers = {"_untyped": F.lit(None).cast("string")} | markers
+        helpers = {"_untyped": F.lit(None).cast("string"), "_unread": F.lit(None).cast("map<string, string>")} | markers
         staged = built.withColumns({name: value for name, value in helpers.items() if name not in built.columns})
         names = errors_of(table.row_rules)["rule"].alias("names")
         found = staged.orderBy("_source_file", "_source_row").select(names).collect()
