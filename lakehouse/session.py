@@ -21,7 +21,7 @@ SPARK_DEFAULTS = CONF / "spark-defaults.conf"
 NOISE = b"incubator modules"
 SMALL_DATA: Mapping[str, str] = {
     # Java's second compiler pays for itself on millions of rows; on thousands it takes the cores from the work.
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.driver.extraJavaOptions": "-XX:-DontCompileHugeMethods -XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.sql.shuffle.partitions": "2",
     "spark.databricks.delta.snapshotPartitions": "1",
 }
