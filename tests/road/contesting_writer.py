@@ -33,7 +33,7 @@ ROWS = 3
 
 def main(warehouse: str, name: str, batches: str) -> None:
     """Append small batches as fast as possible."""
-    lake = lake_at(spark_session({"spark.driver.memory": "1g"}), Path(warehouse))
+    lake = lake_at(spark_session({"spark.driver.memory": "1g"}), Path(warehouse), wait_seconds=300)
     _say("ready")
     while not (lake.warehouse / "go").exists():
         time.sleep(0.05)

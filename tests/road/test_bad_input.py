@@ -136,11 +136,14 @@ def test_a_blocked_gate_is_told_on_the_screen_and_ends_with_exit_code_3(
 
 PAYMENTS = next(step for step in silver.STEPS if step.table.name == "silver.payments")
 SALES = next(step for step in gold.STEPS if step.table.name == "gold.sales_daily")
-TWICE = F.explode(F.array(F.lit(1), F.lit(2)))
+
+
+def twice(rows: DataFrame) -> DataFrame:
+    return rows.withColumn("copy", F.explode(F.array(F.lit(1), F.lit(2))))
 
 
 def delivered_twice(shop_payments: DataFrame) -> DataFrame:
-    return PAYMENTS.build(shop_payments=shop_payments.withColumn("copy", TWICE)).drop("copy")
+    return PAYMENTS.build(shop_payments=twice(shop_payments)).drop("copy")
 
 
 def half_lost(shop_payments: DataFrame) -> DataFrame:
@@ -156,7 +159,7 @@ def _more(amount: Column) -> Column:
 
 
 def days_twice(order_lines: DataFrame, orders: DataFrame) -> DataFrame:
-    return SALES.build(order_lines=order_lines.withColumn("copy", TWICE).drop("copy"), orders=orders)
+    return SALES.build(order_lines=twice(order_lines).drop("copy"), orders=orders)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def spoilt(rows: DataFrame) -> DataFrame:
     (sound,) = rows.limit(1).collect()
     found = []
     for column in rows.schema.fields:
-        if column.name in ("_errors", "_row"):
+        if column.name in ("_errors", "_row", "_unread"):
             continue
         found += [sound.asDict() | {column.name: value} for value in (None, strange(column), _large(column))]
         found.append(sound.asDict() | {column.name: None, "_untyped": f",{column.name},"})
