@@ -48,7 +48,7 @@ def test_a_good_account_passes() -> None:
 )
 def test_a_lost_row_or_penny_is_named(changed: dict[str, object], message: str) -> None:
     with pytest.raises(AccountsImbalance, match=message):
-        replace(GOOD, **changed).check_split("a step")  # type: ignore[arg-type] - the fields differ in type
+        replace(GOOD, **changed).check_split("a step")  # type: ignore[arg-type]  # the fields differ in type
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def test_a_lost_row_or_penny_is_named(changed: dict[str, object], message: str) 
 )
 def test_what_was_written_is_what_was_accepted(changed: dict[str, object], message: str) -> None:
     with pytest.raises(AccountsImbalance, match=message):
-        replace(GOOD, **changed).check_published("a step")  # type: ignore[arg-type] - the fields differ in type
+        replace(GOOD, **changed).check_published("a step")  # type: ignore[arg-type]  # the fields differ in type
 
 
 def test_a_table_without_money_has_only_rows() -> None:
     amounts = {name: None for name in asdict(GOOD) if name.startswith("amount_") and name != "amount_filtered"}
-    without = replace(GOOD, amount_filtered={}, **amounts)  # type: ignore[arg-type] - the fields differ in type
+    without = replace(GOOD, amount_filtered={}, **amounts)  # type: ignore[arg-type]  # the fields differ in type
     without.check_split("a step")
     without.check_published("a step")
 
