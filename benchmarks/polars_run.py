@@ -209,16 +209,19 @@ def _typed_lines(delivered: pl.LazyFrame, codes: dict[str, str], names: dict[str
         _text_discount=discount,
         _text_country=country,
     )
-    gross = (pl.col("quantity") * pl.col("unit_price")).round(2, mode="half_away_from_zero").cast(MONEY)
     named = pl.col("country_code").replace_strict(names)
     is_listed = pl.col("_text_country").str.to_uppercase().is_in(list(codes))
     line_type = pl.when(pl.col("quantity") < 0).then(pl.lit("cancellation"))
     return lines.with_columns(
         sold_on=pl.col("sold_at").dt.date(),
-        amount=(gross - pl.col("discount")).cast(MONEY),
+        amount=(_gross() - pl.col("discount")).cast(MONEY),
         country=pl.when(is_listed).then(named).otherwise(pl.col("_text_country").fill_null("Unspecified")),
         line_type=line_type.when(pl.col("unit_price") == 0).then(pl.lit("free")).otherwise(pl.lit("sale")),
     )
+
+
+def _gross() -> pl.Expr:
+    return (pl.col("quantity") * pl.col("unit_price")).round(2, mode="half_away_from_zero").cast(MONEY)
 
 
 def line_rules(products: pl.Series) -> Breaks:
@@ -228,6 +231,7 @@ def line_rules(products: pl.Series) -> Breaks:
     going_back = col("line_type").is_in(["cancellation", "stock_adjustment"])
     kinds = ("product", "shipping", "discount", "fee", "adjustment", "sample", "voucher", "donation")
     types = ("sale", "cancellation", "stock_adjustment", "bad_debt", "free")
+    is_sound_sale = (col("line_type") == "sale") & (col("unit_price") >= 0) & (col("quantity") > 0)
     return {
         "sold_at.type": col("sold_at").is_null() & col("_text_ordered_at").is_not_null(),
         "quantity.type": col("quantity").is_null() & col("_text_quantity").is_not_null(),
@@ -245,6 +249,7 @@ def line_rules(products: pl.Series) -> Breaks:
         "line_type.one_of": ~col("line_type").is_in(types),
         "quantity.sign": pl.when(going_back).then(col("quantity") >= 0).otherwise(col("quantity") <= 0),
         "unit_price.sign": (col("unit_price") < 0) & (col("line_type") != "bad_debt"),
+        "discount.within": is_sound_sale & (col("discount") > _gross()),
     }
 
 
