@@ -281,7 +281,7 @@ def _split_and_write(lake: Lake, staged: Staged, built: DataFrame) -> None:
         _note_fates(staged, observed.get)
         if staged.account.rows_quarantined:
             broken = staged.rows(lake, "quarantined").select(F.explode("_errors.rule").alias("rule"))
-            staged.account.rows_rejected_by_rule = dict(broken.groupBy("rule").count().orderBy("rule").collect())
+            staged.account.rows_rejected_by_rule = dict(sorted(map(tuple, broken.groupBy("rule").count().collect())))
 
 
 def _with_errors(lake: Lake, staged: Staged, built: DataFrame) -> DataFrame:

@@ -21,6 +21,7 @@ from lakehouse.rules import Rule
 from lakehouse.stage import stage_rows
 from lakehouse.table import Field, Table
 from silver import STEPS
+from silver.countries import UNKNOWN_CODE
 from tests.road.conftest import Promoted
 
 SHOP = [step for step in STEPS if step.source in (None, "shop")]
@@ -55,6 +56,8 @@ def spoilt(rows: DataFrame) -> DataFrame:
             continue
         found += [sound.asDict() | {column.name: value} for value in (None, strange(column), _large(column))]
         found.append(sound.asDict() | {column.name: None, "_untyped": f",{column.name},"})
+    if "country_code" in rows.columns:
+        found.append(sound.asDict() | {"country_code": UNKNOWN_CODE, "country": "Atlantis"})
     values = [[row[name] for name in rows.columns] for row in found]
     return rows.sparkSession.createDataFrame(values, rows.schema)
 
