@@ -126,11 +126,13 @@ def changes(lake: Lake, table: Table, after: int, until: int) -> DataFrame:
 
 
 def append(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any] | None = None) -> None:
-    """Add rows in one commit; the table is created, with comments, when it is not there."""
+    """Add rows in one commit; the table is created by it, with comments, when it is not there."""
     with lock(lake, table.name):
-        _create(lake, table)
         with _metadata(lake, metadata):
-            rows.select(*table.all_columns).write.format("delta").mode("append").save(lake.path(table))
+            if exists(lake, table.name):
+                rows.select(*table.all_columns).write.format("delta").mode("append").save(lake.path(table))
+            else:
+                _create(lake, table, rows)
         _mark_if_silent(lake, table, metadata)
 
 
@@ -142,12 +144,11 @@ def merge(
     *,
     sequence_by: Sequence[str] = (),
 ) -> None:
-    """Upsert rows on the table's grain in one commit; rows that are there already, alike, are not written again.
+    """Upsert rows on the grain of a table that exists, in one commit; rows that are there alike are not written.
 
     Where `sequence_by` is given, an older row does not replace a newer one. Rows with `_vanished` are deleted.
     """
     with lock(lake, table.name):
-        _create(lake, table)
         columns = list(table.all_columns)
         same = " AND ".join(f"t.`{c}` <=> s.`{c}`" for c in columns if c not in _lineage_of(table))
         newer = "true"
@@ -175,9 +176,8 @@ def _mark_if_silent(lake: Lake, table: Table, metadata: Mapping[str, Any] | None
 
 
 def keep_quarantine(lake: Lake, table: Table, rows: DataFrame, step: str | None) -> None:
-    """Add rejected rows that are not in a quarantine yet; with `step`, its rows that are not given leave it."""
+    """Add rejected rows that a quarantine does not hold yet; with `step`, its rows that are not given leave it."""
     with lock(lake, table.name):
-        _create(lake, table)
         on = " AND ".join(f"t.{c} <=> s.{c}" for c in table.key)
         merger = DeltaTable.forPath(lake.spark, lake.path(table)).alias("t").merge(rows.alias("s"), on)
         merger = merger.whenNotMatchedInsertAll()
@@ -194,16 +194,23 @@ def update(lake: Lake, table: Table, where: str, values: Mapping[str, str]) -> i
         return commit.updated
 
 
-def _create(lake: Lake, table: Table) -> None:
-    if exists(lake, table.name):
-        return
-    creator = DeltaTable.createIfNotExists(lake.spark).location(lake.path(table)).comment(table.meaning)
-    properties = {"enableChangeDataFeed": "true", "enableDeletionVectors": "false"}
+def _create(lake: Lake, table: Table, rows: DataFrame) -> None:
+    commented = [
+        F.col(name).cast(kind).alias(name, metadata={"comment": comment})
+        for name, (kind, comment) in table.all_columns.items()
+    ]
+    properties = {
+        "comment": table.meaning,
+        "delta.enableChangeDataFeed": "true",
+        "delta.enableDeletionVectors": "false",
+        "delta.dataSkippingStatsColumns": ",".join(table.skipping_columns),
+    }
     if table.write == "append":
-        properties["appendOnly"] = "true"
+        properties["delta.appendOnly"] = "true"
+    writer = rows.select(*commented).writeTo(f"delta.`{lake.path(table)}`").using("delta")
     for key, value in properties.items():
-        creator = creator.property(f"delta.{key}", value)
-    creator.addColumns(table.schema).execute()
+        writer = writer.tableProperty(key, value)
+    writer.createOrReplace()  # a plain create refuses a folder in which a killed run left files without a commit
 
 
 def _commits(lake: Lake, name: str) -> Iterator[tuple[Commit, str | None]]:

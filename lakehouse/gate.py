@@ -7,8 +7,10 @@ grow with the rules. Details are asked for only of what failed.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -87,6 +89,11 @@ def check(
     results = _run(root, table.name, statements, frame, _spark_source)
     findings = [_finding(table.name, s, r, frame, table) for s, r in zip(statements, results, strict=True)]
     return [*batch, *findings]
+
+
+def warm_up() -> None:
+    """Begin to import the library, which takes seconds, while Spark is started."""
+    threading.Thread(target=importlib.import_module, args=("great_expectations",), daemon=True).start()
 
 
 def build_pages(root: Path) -> Path:

@@ -73,6 +73,7 @@ def open_lake(env: str, warehouse: Path | None, console: Console, overrides: Map
     """The warehouse that the options name, with a session; Spark starts here, with `overrides` of its settings."""
     settings = load(env)
     folder = warehouse or Path(settings.warehouse)
+    gate.warm_up()
     with console.status("starting Spark") if console.is_terminal else _nothing():
         return Lake(
             spark_session(overrides), folder, settings, system_clock, say=lambda text: console.print(text, style="dim")

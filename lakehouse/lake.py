@@ -62,9 +62,9 @@ class Lake:
         """Folder of what batches have done that the ops tables do not show yet."""
         return self._made("ops", "_journal")
 
-    def staging(self, batch_id: str) -> Path:
-        """Folder in which a batch is built before its gate."""
-        return self.warehouse / "ops" / "_staging" / batch_id
+    def staging(self, table: Table) -> Path:
+        """Folder in which a batch of a table is built before its gate; one at a time, by who holds the table's lock."""
+        return self.warehouse / "ops" / "_staging" / table.name
 
     def pseudonym_key(self) -> str:
         """The secret by which personal data is pseudonymised; made once per warehouse unless it is configured."""

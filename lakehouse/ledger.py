@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from lakehouse import delta
+from lakehouse import delta, snapshot
 from lakehouse.errors import AccountsImbalance
 from lakehouse.lake import Lake
 from lakehouse.table import Field, Table
@@ -289,8 +289,7 @@ def _append_new(lake: Lake, table: Table, rows: list[dict[str, Any]]) -> None:
     """Append rows of batches that the table does not hold: a run killed between two tables flushes again."""
     if delta.exists(lake, table.name):
         ids = sorted({row["batch_id"] for row in rows})
-        held = delta.read(lake, table)
-        held_ids = {r[0] for r in held.where(held.batch_id.isin(ids)).select("batch_id").distinct().collect()}
+        held_ids = set(snapshot.rows(lake, table, ("batch_id", "in", ids))["batch_id"].to_pylist())
         rows = [row for row in rows if row["batch_id"] not in held_ids]
     if rows:
         types = {f.name: f.type.upper() for f in table.fields}

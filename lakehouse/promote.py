@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from lakehouse import delta, files, gate, ledger
+from lakehouse import delta, files, gate, ledger, snapshot
 from lakehouse.conform import pseudonym
 from lakehouse.errors import AccountsImbalance, GateBlocked
 from lakehouse.gate import Finding
@@ -50,7 +50,7 @@ def promote(lake: Lake, step: Step, *, full: bool = False, inputs: Path | None =
         recover(lake, step.table)
         head = delta.head(lake, step.table.name)
         batch_id = new_id(lake.clock)
-        folder = lake.staging(batch_id)
+        folder = lake.staging(step.table)
         journal = Journal(lake.journal / f"{batch_id}.json", batch_id, step.table.name, step.name)
         try:
             if step.feed is None:
@@ -86,9 +86,11 @@ def recover(lake: Lake, table: Table) -> None:
                 lake.say(
                     f"{table.name}: settling batch {journal.batch_id}, published by a run that ended before it could"
                 )
-                _settle(lake, table, journal)
+                _settle(lake, table, journal, again=True)
             else:
                 _forget(lake, table, journal)
+    # What is left is of a batch that had no journal yet.
+    shutil.rmtree(lake.staging(table), ignore_errors=True)
 
 
 def _is_published(lake: Lake, table: Table, journal: Journal) -> bool:
@@ -100,7 +102,7 @@ def _forget(lake: Lake, table: Table, journal: Journal) -> None:
     """Drop a batch that did not reach its table; one that did is left for `recover`."""
     if journal.path.exists() and _is_published(lake, table, journal):
         return
-    shutil.rmtree(lake.staging(journal.batch_id), ignore_errors=True)
+    shutil.rmtree(lake.staging(table), ignore_errors=True)
     journal.path.unlink(missing_ok=True)
 
 
@@ -148,7 +150,7 @@ def _rejections(lake: Lake, staged: Staged) -> str:
     told = ["rejected rows by rule: " + ", ".join(f"{rule} {rows}" for rule, rows in counts.items())] if counts else []
     personal = {f.name for f in table.fields if f.personal}
     schema = StructType([quarantine_of(table).schema[name] for name in ("_source_file", "_source_row", "_errors")])
-    rejected = lake.spark.read.schema(schema).parquet(str(staged.folder / "rows" / "_fate=quarantined"))
+    rejected = lake.spark.read.schema(schema).parquet(str(staged.path("quarantined")))
     for file, line, errors in rejected.limit(gate.EXAMPLES).collect():
         message = errors[0]["message"]
         said = message.split("; it is ")[0] if personal & set(errors[0]["columns"]) else message
@@ -206,8 +208,7 @@ def _publish(lake: Lake, staged: Staged, head: delta.Head | None) -> None:
     progress[step.name] = staged.versions
     metadata = {"batch_id": staged.batch_id, "run_id": lake.run_id, "step": step.name, "progress": progress}
     rows = _finished(lake, table, staged.rows(lake, "accepted"))
-    is_empty = head is None or head.version == 0
-    if table.write == "append" or is_empty:
+    if table.write == "append" or head is None:
         delta.append(lake, table, rows, metadata)
         return
     sequence = () if staged.full or step.recompute else table.sequence_by
@@ -241,11 +242,14 @@ def _vanished(lake: Lake, staged: Staged, rows: DataFrame) -> DataFrame:
 # --- settle -----------------------------------------------------------------------------------------------------------
 
 
-def _settle(lake: Lake, table: Table, journal: Journal) -> Account:
-    """After the commit: put the rejected rows into quarantine, close the account, tidy up. May be done again."""
+def _settle(lake: Lake, table: Table, journal: Journal, *, again: bool = False) -> Account:
+    """After the commit: put the rejected rows into quarantine, close the account, tidy up.
+
+    `again` says that an earlier run may have done a part of it.
+    """
     account = ledger.account_from(journal.notes["account"])
-    folder = lake.staging(journal.batch_id)
-    _quarantine(lake, table, journal, folder)
+    folder = lake.staging(table)
+    _quarantine(lake, table, journal, folder, again=again)
     if lake.ledger:
         commit = _count_published(lake, table, account)
         account.check_published(journal.step)
@@ -267,9 +271,7 @@ def _count_published(lake: Lake, table: Table, account: Account) -> delta.Commit
     account.rows_inserted, account.rows_updated, account.rows_deleted = commit.inserted, commit.updated, commit.deleted
     account.rows_unchanged = account.rows_accepted - commit.inserted - commit.updated
     if account.amount_read is not None and table.amount:
-        changed = delta.changes(lake, table, commit.version - 1, commit.version)
-        sums = changed.groupBy("_change_type").agg(F.sum(table.amount).alias("amount")).collect()
-        amounts = {row["_change_type"]: row["amount"] or ZERO for row in sums}
+        amounts = snapshot.changed_amounts(lake, table, table.amount, commit.version)
         account.amount_inserted = amounts.get("insert", ZERO)
         account.amount_updated = amounts.get("update_postimage", ZERO)
         accepted = account.amount_accepted or ZERO
@@ -277,7 +279,7 @@ def _count_published(lake: Lake, table: Table, account: Account) -> delta.Commit
     return commit
 
 
-def _quarantine(lake: Lake, table: Table, journal: Journal, folder: Path) -> None:
+def _quarantine(lake: Lake, table: Table, journal: Journal, folder: Path, *, again: bool) -> None:
     """Keep the rejected rows of a batch. Groups that are read again bring rows that are in quarantine already."""
     quarantine = quarantine_of(table)
     path = folder / "rows" / "_fate=quarantined"
@@ -301,16 +303,10 @@ def _quarantine(lake: Lake, table: Table, journal: Journal, folder: Path) -> Non
             "_resubmitted_at": F.lit(None).cast("timestamp"),
         }
     ).select(*quarantine.all_columns)
-    if not held:
-        delta.append(lake, quarantine, rows)
-    elif journal.notes["repeats"] or _holds(lake, quarantine, journal.batch_id):
+    if held and (journal.notes["repeats"] or again):
         delta.keep_quarantine(lake, quarantine, rows, journal.step if journal.notes["replaces"] else None)
     else:
         delta.append(lake, quarantine, rows)
-
-
-def _holds(lake: Lake, quarantine: Table, batch_id: str) -> bool:
-    return not delta.read(lake, quarantine).where(F.col("_batch_id") == batch_id).isEmpty()
 
 
 def quarantine_of(table: Table) -> Table:

@@ -20,8 +20,13 @@ from lakehouse.settings import CONF
 SPARK_DEFAULTS = CONF / "spark-defaults.conf"
 NOISE = b"incubator modules"
 SMALL_DATA: Mapping[str, str] = {
-    # Java's second compiler pays for itself on millions of rows; on thousands it takes the cores from the work.
-    "spark.driver.extraJavaOptions": "-XX:-DontCompileHugeMethods -XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    # Compiling pays for itself on millions of rows; on thousands it takes the cores from the work. So Java's second
+    # compiler waits longer, Spark interprets its expressions, and a query is planned once.
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -Xmn600m"
+    " -XX:Tier4InvocationThreshold=20000 -XX:Tier4MinInvocationThreshold=10000 -XX:Tier4CompileThreshold=40000",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "2",
     "spark.databricks.delta.snapshotPartitions": "1",
 }

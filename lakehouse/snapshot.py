@@ -1,12 +1,15 @@
-"""What a Delta table holds now, read by delta-rs, without Spark.
+"""What a Delta table holds and how it changed, read by delta-rs, without Spark.
 
-For reports over every table of a warehouse: through Spark, reading 60 small tables took 138 s of processor time in a
-new session and 27 s in a warm one; without it, less than a second.
+For reports over every table of a warehouse and for small questions: through Spark, reading 60 small tables took 138 s
+of processor time in a new session and 27 s in a warm one; without it, less than a second.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -28,9 +31,20 @@ def parts(lake: Lake, table: Table, columns: Sequence[str]) -> Iterator[pa.Table
         yield pa.Table.from_batches([batch])
 
 
-def rows(lake: Lake, table: Table) -> pa.Table:
-    """All rows of a small table, such as those of ops; none where it does not exist yet."""
+def rows(lake: Lake, table: Table, where: tuple[str, str, Any] | None = None) -> pa.Table:
+    """The rows of a small table, such as those of ops, or some (`("step", "=", name)`); none before a first commit."""
     columns = list(table.all_columns)
     if not delta.exists(lake, table.name):
         return pa.table({name: [] for name in columns})
-    return DeltaTable(lake.path(table)).to_pyarrow_table(columns=columns)
+    return DeltaTable(lake.path(table)).to_pyarrow_table(columns=columns, filters=[where] if where else None)
+
+
+def changed_amounts(lake: Lake, table: Table, amount: str, version: int) -> dict[str, Decimal]:
+    """The sum of a column of money over the rows that one commit changed, by `_change_type` of the change feed."""
+    feed = DeltaTable(lake.path(table)).load_cdf(version, version, columns=["_change_type", amount])
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for batch in pa.RecordBatchReader.from_stream(feed):
+        kinds = pa.Table.from_batches([batch]).group_by("_change_type").aggregate([(amount, "sum")])
+        for kind, total in zip(*kinds.to_pydict().values(), strict=True):
+            sums[kind] += total or 0
+    return dict(sums)

@@ -6,17 +6,19 @@ A batch is computed once, in one job that also takes its measures: what was read
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from pyarrow import dataset
 from pyspark.sql import Column, DataFrame, Observation, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from lakehouse import delta, files, ledger
+from lakehouse import delta, files, ledger, snapshot
 from lakehouse.errors import AccountsImbalance, UsageError
 from lakehouse.lake import Lake
 from lakehouse.ledger import ZERO, Account
@@ -47,12 +49,19 @@ class Staged:
     files: tuple[files.FileReport, ...] = ()
     notes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
+    def path(self, fate: str) -> Path:
+        """Folder of the staged rows of one fate; there is none where no row has it."""
+        return self.folder / "rows" / f"_fate={fate}"
+
     def rows(self, lake: Lake, fate: str) -> DataFrame:
         """The staged rows of one fate."""
-        path = self.folder / "rows" / f"_fate={fate}"
-        if not path.is_dir():
+        if not self.path(fate).is_dir():
             return lake.spark.createDataFrame([], self.schema)
-        return lake.spark.read.schema(self.schema).parquet(str(path))
+        return lake.spark.read.schema(self.schema).parquet(str(self.path(fate)))
+
+    def parts(self, fate: str) -> dataset.Dataset:
+        """The staged rows of one fate as files, for small questions without Spark."""
+        return dataset.dataset(self.path(fate), format="parquet")
 
     @property
     def is_rowwise(self) -> bool:
@@ -90,7 +99,7 @@ def stage_files(lake: Lake, step: Step, batch_id: str, folder: Path, inputs: Pat
         return None
     staged = Staged(step, batch_id, folder, schema=step.table.schema)
     staged.files = tuple(dict.fromkeys([*told, *unreadable]))
-    staged.account = _file_account(lake, staged, [r for r in told if r.status == "loaded"])
+    staged.account = _file_account(staged, [r for r in told if r.status == "loaded"])
     staged.notes[ledger.FILES.name] = [_file_row(r) for r in told]
     staged.notes[ledger.SCHEMA_DRIFT.name] = _drift(told)
     return staged
@@ -99,10 +108,7 @@ def stage_files(lake: Lake, step: Step, batch_id: str, folder: Path, inputs: Pat
 def _recorded_files(lake: Lake, step: Step) -> dict[tuple[str, str], str]:
     """What is known of this step's files: (name, content hash) -> status, from `ops.files` and unmoved journals."""
     rows = [row for j in ledger.journals(lake) if j.state == "done" for row in j.rows.get(ledger.FILES.name, [])]
-    if delta.exists(lake, ledger.FILES.name):
-        held = delta.read(lake, ledger.FILES)
-        columns = ("step", "file", "file_id", "status")
-        rows += [row.asDict() for row in held.where(held.step == step.name).select(*columns).collect()]
+    rows += snapshot.rows(lake, ledger.FILES, ("step", "=", step.name)).to_pylist()
     return {(row["file"], row["file_id"]): row["status"] for row in rows if row["step"] == step.name}
 
 
@@ -120,10 +126,10 @@ def _drift(reports: list[files.FileReport]) -> list[dict[str, Any]]:
     return [{"file": file, "column": column, "change": change} for (column, change), file in first.items()]
 
 
-def _file_account(lake: Lake, staged: Staged, loaded: list[files.FileReport]) -> Account:
+def _file_account(staged: Staged, loaded: list[files.FileReport]) -> Account:
     """Rows read are counted from physical lines, rows accepted and quarantined from what lies in staging."""
     blank = sum(r.blank_lines for r in loaded)
-    counts = {fate: staged.rows(lake, fate).count() for fate in STAGED_FATES} if loaded else {}
+    counts = {fate: staged.parts(fate).count_rows() for fate in STAGED_FATES if staged.path(fate).is_dir()}
     return Account(
         rows_read=sum(r.lines - r.header_lines - r.continuation_lines for r in loaded),
         rows_accepted=counts.get("accepted", 0),
@@ -280,8 +286,14 @@ def _split_and_write(lake: Lake, staged: Staged, built: DataFrame) -> None:
     if lake.ledger:
         _note_fates(staged, observed.get)
         if staged.account.rows_quarantined:
-            broken = staged.rows(lake, "quarantined").select(F.explode("_errors.rule").alias("rule"))
-            staged.account.rows_rejected_by_rule = dict(sorted(map(tuple, broken.groupBy("rule").count().collect())))
+            staged.account.rows_rejected_by_rule = _count_by_rule(staged)
+
+
+def _count_by_rule(staged: Staged) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for batch in staged.parts("quarantined").to_batches(columns=["_errors"]):
+        counts.update(batch["_errors"].flatten().field("rule").to_pylist())
+    return dict(sorted(counts.items()))
 
 
 def _with_errors(lake: Lake, staged: Staged, built: DataFrame) -> DataFrame:

@@ -96,6 +96,12 @@ class Table:
         history = dict(SCD2_COLUMNS) if self.write == "scd2" else {}
         return own | history | (dict(LINEAGE_COLUMNS) if self.has_lineage else {})
 
+    @property
+    def skipping_columns(self) -> tuple[str, ...]:
+        """The columns that a query narrows: the key, dates and times. Delta keeps the bounds of these in every file."""
+        moments = [name for name, (kind, _) in self.all_columns.items() if kind.lower() in ("date", "timestamp")]
+        return tuple(dict.fromkeys([*self.key, *moments]))
+
     @cached_property
     def row_rules(self) -> tuple[Rule, ...]:
         """All rules of a row: types first, then the fields' checks, then the rules over several columns."""

@@ -63,3 +63,11 @@ def test_rows_are_those_that_spark_reads_before_and_after_a_checkpoint(lake: Lak
     assert first["notes"] == {"n": 0}
     # 0 + 2/4 + 4/4, and 1/4 + 100 + 3/4 + 5/4; pounds are never added to euros.
     assert docs._stand(lake, TABLE).amounts == {"EUR": Decimal("1.50"), "GBP": Decimal("102.25")}
+
+
+def test_changed_amounts_are_those_of_one_commit(lake: Lake) -> None:
+    _add(lake, 0, 4)
+    delta.update(lake, TABLE, "id = 1", {"amount": "amount + 100"})
+    assert snapshot.changed_amounts(lake, TABLE, "amount", 0) == {"insert": Decimal("1.50")}
+    before, after = Decimal("0.25"), Decimal("100.25")
+    assert snapshot.changed_amounts(lake, TABLE, "amount", 1) == {"update_preimage": before, "update_postimage": after}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lakehouse import delta
 from lakehouse.rules import not_null
-from lakehouse.session import spark_session
+from lakehouse.session import SMALL_DATA, spark_session
 from lakehouse.table import Field, Table
 from tests.road.warehouse import lake_at
 
@@ -33,7 +33,7 @@ ROWS = 3
 
 def main(warehouse: str, name: str, batches: str) -> None:
     """Append small batches as fast as possible."""
-    lake = lake_at(spark_session({"spark.driver.memory": "1g"}), Path(warehouse), wait_seconds=300)
+    lake = lake_at(spark_session({**SMALL_DATA, "spark.driver.memory": "1g"}), Path(warehouse), wait_seconds=300)
     _say("ready")
     while not (lake.warehouse / "go").exists():
         time.sleep(0.05)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from jobs.steps import ALL
 from lakehouse import job, ledger, promote
-from lakehouse.session import spark_session
+from lakehouse.session import SMALL_DATA, spark_session
 from tests.road.warehouse import lake_at
 
 POINTS: dict[str, tuple[ModuleType, str]] = {
@@ -38,7 +38,7 @@ def main(warehouse: str, inputs: str, step: str, point: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(module, name, last)
-    lake = lake_at(spark_session(), Path(warehouse))
+    lake = lake_at(spark_session(SMALL_DATA), Path(warehouse))
     job.run_steps(lake, [s for s in ALL if s.name == step], Console(), inputs=Path(inputs))
 
 

@@ -73,8 +73,8 @@ def strange(column: StructField) -> Any:
             return date(1900, 1, 1)
         case TimestampType():
             return datetime(1900, 1, 1)  # noqa: DTZ001 - Spark's session is in UTC
-        case DecimalType():
-            return Decimal(-99_999_999)
+        case DecimalType(precision=digits, scale=after):
+            return Decimal(1 - 10 ** (digits - after))
         case NumericType():
             return -99_999_999
     raise AssertionError(f"think of a strange value of {column}")

@@ -32,8 +32,9 @@ WRITTEN = ("inserted", "updated", "unchanged")
 def lake_at(
     spark: SparkSession, folder: Path, *, wait_seconds: int = 60, say: Callable[[str], None] = lambda _: None
 ) -> Lake:
-    """The warehouse in a folder."""
-    return Lake(spark, folder, replace(load("local"), lock_wait_seconds=wait_seconds), say=say)
+    """The warehouse in a folder. All have one key, so that a person has the same pseudonym in each."""
+    settings = replace(load("local"), lock_wait_seconds=wait_seconds, pseudonym_key="key of the tests")
+    return Lake(spark, folder, settings, say=say)
 
 
 def run(
