@@ -24,6 +24,7 @@ SMALL_DATA: Mapping[str, str] = {
     # compiler waits longer, Spark interprets its expressions, and a query is planned once.
     "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -Xmn600m"
     " -XX:Tier4InvocationThreshold=20000 -XX:Tier4MinInvocationThreshold=10000 -XX:Tier4CompileThreshold=40000",
+    "spark.driver.memory": "2g",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",

@@ -32,8 +32,7 @@ from tests.road.warehouse import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = {step.table.name: step for step in job.choose(ALL, "shop", "silver.order_lines")}
-LINES, DELIVERED = STEPS["silver.order_lines"], STEPS["bronze.shop_order_lines"]
+STEPS = {step.table.name: step for step in job.choose(ALL, "shop", "silver.payments")}
 COUNTS = ("rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate", "rows_inserted", "amount_accepted")
 
 
@@ -53,15 +52,15 @@ class Base:
 
 @pytest.fixture(scope="module")
 def base(spark: SparkSession, shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Base:
-    """Four days have been taken all the way, so that the next four days are merged into what is there."""
+    """Three days have been taken all the way, so that the next seven are merged into what is there."""
     root = tmp_path_factory.mktemp("killed")
     found = Base(root, root / "input")
-    days = files_of(shop.output, "order_lines")
-    deliver(found.inputs, shop.output, [*files_of(shop.output, "products"), *days[:4]])
+    days = files_of(shop.output, "payments")
+    deliver(found.inputs, shop.output, days[:3])
     work = root / "work"
-    done(run(lake_at(spark, work), found.inputs, table="silver.order_lines"))
-    deliver(found.inputs, shop.output, days[4:9])
-    for step in (DELIVERED, LINES):
+    done(run(lake_at(spark, work), found.inputs, table="silver.payments"))
+    deliver(found.inputs, shop.output, days[3:10])
+    for step in STEPS.values():
         shutil.copytree(work, found.before(step.table.name))
         done(run(lake_at(spark, work), found.inputs, steps=[step]))
         shutil.copytree(work, found.undisturbed(step.table.name))
@@ -76,7 +75,7 @@ def killed(warehouse: Path, inputs: Path, step: str, point: str) -> None:
 
 @pytest.mark.parametrize(
     ("table", "point"),
-    [*(("silver.order_lines", point) for point in POINTS), ("bronze.shop_order_lines", "published")],
+    [*(("silver.payments", point) for point in POINTS), ("bronze.shop_payments", "published")],
 )
 def test_the_next_run_heals_a_run_that_was_killed(
     spark: SparkSession, base: Base, tmp_path: Path, table: str, point: str

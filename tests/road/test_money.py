@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -12,7 +14,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from pyspark.sql import SparkSession
 
 from tests.road.conftest import Promoted
 from tests.road.warehouse import (
@@ -22,17 +23,15 @@ from tests.road.warehouse import (
     accounts,
     contents_of,
     differences,
-    done,
     files_of,
-    lake_at,
     leftovers,
     rows,
-    run,
     tables,
 )
 
 ZERO = Decimal("0.00")
-ONLINE_RETAIL = Path(__file__).resolve().parents[3] / "shared" / "data" / "online_retail"
+ROOT = Path(__file__).resolve().parents[2]
+ONLINE_RETAIL = ROOT.parent / "shared" / "data" / "online_retail"
 
 
 def test_every_account_balances_in_rows_and_in_money(promoted: Promoted) -> None:
@@ -207,9 +206,13 @@ def pounds(pence: int) -> Decimal:
 
 @pytest.mark.real_data
 @pytest.mark.skipif(not ONLINE_RETAIL.is_dir(), reason="needs shared/data/online_retail beside the repository")
-def test_a_real_shop_ties_out_to_the_penny(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_real_shop_ties_out_to_the_penny(tmp_path: Path) -> None:
+    """By the command that a user gives, with the settings for data of this size."""
     warehouse = tmp_path / "warehouse"
-    done(run(lake_at(spark, warehouse), ONLINE_RETAIL, source="online_retail", table="gold.sales_daily"))
+    options = f"--source online_retail --table gold.sales_daily --input {ONLINE_RETAIL} --warehouse {warehouse}".split()
+    command = [sys.executable, "-m", "jobs.run", *options]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
     lines = real_lines()
     found = account(warehouse, "silver.order_lines")
     fates = {fate: (count, pounds(pence)) for fate, count, pence in _fates(lines)}
