@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     screen = job.console()
     screen.rule("1. A shop's raw files, with dirt in them", align="left")
     screen.print(
-        summary(make_shop(Options(folder / "shop", days=60, customers=600, products=120, orders_per_day=40))),
+        summary(make_shop(Options(folder / "shop", days=60, customers=500, products=100, orders_per_day=25))),
         markup=False,
     )
     screen.rule("2. Raw files -> bronze -> silver -> gold", align="left")
