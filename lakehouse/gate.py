@@ -74,19 +74,20 @@ def expectations_of(table: Table, *, unique_grain: bool) -> list[Rule | Expectat
 
 
 def check(
-    root: Path, table: Table, rows: DataFrame, counts: dict[str, int], *, unique_grain: bool = False
+    root: Path, table: Table, rows: DataFrame, counts: dict[str, int], *, batch_id: str, unique_grain: bool = False
 ) -> list[Finding]:
     """Validate the staged, accepted rows of a batch, and its counts (rows_read, rows_accepted, rows_quarantined).
 
-    Suites, validation definitions and checkpoints are kept by name below `root`. Returns a finding per expectation.
+    Suites, validation definitions and checkpoints are kept by name below `root`, results under the batch's id. Returns
+    a finding per expectation.
     """
-    batch = _check_counts(root, table, counts)
+    batch = _check_counts(root, table, counts, batch_id)
     if counts["rows_accepted"] == 0:
         return batch
     statements = expectations_of(table, unique_grain=unique_grain)
     derived = {s.kwargs["column"]: s.derives() for s in statements if isinstance(s, Rule) and s.derives}
     frame = rows.withColumns(derived) if derived else rows
-    results = _run(root, table.name, statements, frame, _spark_source)
+    results = _run(root, table.name, batch_id, statements, frame, _spark_source)
     findings = [_finding(table.name, s, r, frame, table) for s, r in zip(statements, results, strict=True)]
     return [*batch, *findings]
 
@@ -104,7 +105,7 @@ def build_pages(root: Path) -> Path:
     return root / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"
 
 
-def _check_counts(root: Path, table: Table, counts: dict[str, int]) -> list[Finding]:
+def _check_counts(root: Path, table: Table, counts: dict[str, int], batch_id: str) -> list[Finding]:
     """A feed is broken when too large a share of its rows is rejected; a few rows never are too many."""
     judged = counts["rows_accepted"] + counts["rows_quarantined"]
     allowed = max(FEW_ROWS, int(table.max_quarantined * judged))
@@ -113,7 +114,7 @@ def _check_counts(root: Path, table: Table, counts: dict[str, int]) -> list[Find
         {"column": "rows_quarantined", "min_value": 0, "max_value": allowed},
         f"at most {table.max_quarantined:.0%} of the rows of a batch, or {FEW_ROWS} rows, may be rejected",
     )
-    (result,) = _run(root, f"{table.name}.batch", [statement], pd.DataFrame([counts]), _pandas_source)
+    (result,) = _run(root, f"{table.name}.batch", batch_id, [statement], pd.DataFrame([counts]), _pandas_source)
     passed, rejected = bool(result.success), counts["rows_quarantined"]
     observed = f"{rejected} of {judged} rows rejected"
     return [Finding(f"{table.name}.batch", "rows_quarantined", statement.says, passed, None, observed)]
@@ -155,9 +156,12 @@ def _raised(info: Any) -> str | None:
     return next((str(i["exception_message"]).splitlines()[0] for i in infos if i.get("raised_exception")), None)
 
 
-def _run(root: Path, name: str, statements: Sequence[Rule | Expectation], frame: Any, source: Any) -> list[Any]:
+def _run(
+    root: Path, name: str, batch_id: str, statements: Sequence[Rule | Expectation], frame: Any, source: Any
+) -> list[Any]:
     """Results in the order of the statements."""
     import great_expectations as gx
+    from great_expectations.core.run_identifier import RunIdentifier
     from great_expectations.core.validation_definition import ValidationDefinition
     from great_expectations.expectations.registry import get_expectation_impl
 
@@ -178,7 +182,7 @@ def _run(root: Path, name: str, statements: Sequence[Rule | Expectation], frame:
                 name=name, validation_definitions=[definition], result_format={"result_format": "BOOLEAN_ONLY"}
             )
         )
-        outcome = checkpoint.run(batch_parameters={"dataframe": frame})
+        outcome = checkpoint.run(batch_parameters={"dataframe": frame}, run_id=RunIdentifier(run_name=batch_id))
     (validation,) = outcome.run_results.values()
     return sorted(validation.results, key=lambda r: r.expectation_config.meta["order"])
 

@@ -120,7 +120,14 @@ def _judge(lake: Lake, staged: Staged, journal: Journal) -> list[Finding]:
         "rows_quarantined": account.rows_quarantined,
     }
     unique = not staged.is_rowwise
-    findings = gate.check(lake.warehouse / "ops", table, staged.rows(lake, "accepted"), counts, unique_grain=unique)
+    findings = gate.check(
+        lake.warehouse / "ops",
+        table,
+        staged.rows(lake, "accepted"),
+        counts,
+        batch_id=staged.batch_id,
+        unique_grain=unique,
+    )
     facts = _facts(lake, journal)
     journal.add(
         ledger.GATE_RESULTS,
