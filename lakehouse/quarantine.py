@@ -19,7 +19,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse import delta
+from lakehouse import delta, snapshot
 from lakehouse.errors import UsageError
 from lakehouse.files import Feed
 from lakehouse.lake import Lake
@@ -54,20 +54,21 @@ class Refused:
 
 def waiting(lake: Lake, steps: Sequence[Step]) -> list[Waiting]:
     """What lies in the quarantines of the steps' tables, by table and rule."""
-    found = []
+    found: dict[tuple[str, str], Waiting] = {}
     for table in dict.fromkeys(step.table for step in steps):
-        if delta.exists(lake, quarantine_of(table).name):
-            broken = delta.read(lake, quarantine_of(table)).withColumn("rule", F.explode("_errors.rule"))
-            counts = broken.groupBy("rule").agg(
-                F.count("*").alias("rows"),
-                F.count("_resubmitted_at").alias("again"),
-                F.max("_quarantined_at").alias("last"),
-            )
-            found += [
-                Waiting(table.name, r["rule"], r["rows"], r["again"], r["last"])
-                for r in counts.orderBy("rule").collect()
-            ]
-    return found
+        quarantine = quarantine_of(table)
+        if not delta.exists(lake, quarantine.name):
+            continue
+        for part in snapshot.parts(lake, quarantine, ("_errors", "_quarantined_at", "_resubmitted_at")):
+            for row in part.to_pylist():
+                again = int(row["_resubmitted_at"] is not None)
+                for rule in {error["rule"] for error in row["_errors"]}:
+                    at = row["_quarantined_at"]
+                    so_far = found.get((table.name, rule), Waiting(table.name, rule, 0, 0, at))
+                    rows, resubmitted = so_far.rows + 1, so_far.resubmitted + again
+                    found[table.name, rule] = Waiting(table.name, rule, rows, resubmitted, max(so_far.last_at, at))
+    order = {table: place for place, table in enumerate(dict.fromkeys(step.table.name for step in steps))}
+    return sorted(found.values(), key=lambda each: (order[each.table], each.rule))
 
 
 def refused(
