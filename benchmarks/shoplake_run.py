@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.measure import cpu_seconds
 from jobs.steps import ALL
-from lakehouse import job
+from lakehouse import gate, job
 from lakehouse.lake import Lake
 
 TARGET = "gold.sales_daily"
@@ -37,6 +37,7 @@ def main() -> None:
     options.add_argument("result", type=Path)
     options.add_argument("--bare", action="store_true", help="with gates and ledger off")
     chosen = options.parse_args()
+    gate.warm_up()
     lake = job.open_lake("local", chosen.warehouse, job.console())
     if chosen.bare:
         lake = replace(lake, gates=False, ledger=False)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.steps import ALL
-from lakehouse import docs, job, quarantine
+from lakehouse import docs, gate, job, quarantine
 from lakehouse.session import SMALL_DATA
 from synthetic.base import Options
 from synthetic.shop import make_shop, summary
@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     screen.rule("2. Raw files -> bronze -> silver -> gold", align="left")
     shutil.rmtree(folder / "warehouse", ignore_errors=True)
+    gate.warm_up()
     lake = job.open_lake("local", folder / "warehouse", screen, SMALL_DATA)
     outcome = job.run_steps(lake, job.choose(ALL, "shop"), screen, inputs=folder / "shop")
     screen.rule("3. What became of every row and every cent", align="left")

@@ -195,10 +195,7 @@ def update(lake: Lake, table: Table, where: str, values: Mapping[str, str]) -> i
 
 
 def _create(lake: Lake, table: Table, rows: DataFrame) -> None:
-    commented = [
-        F.col(name).cast(kind).alias(name, metadata={"comment": comment})
-        for name, (kind, comment) in table.all_columns.items()
-    ]
+    commented = [F.col(f.name).cast(f.dataType).alias(f.name, metadata=f.metadata) for f in table.schema]
     properties = {
         "comment": table.meaning,
         "delta.enableChangeDataFeed": "true",

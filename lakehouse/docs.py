@@ -26,6 +26,7 @@ from lakehouse import delta, gate, ledger, picture, snapshot
 from lakehouse.errors import UsageError
 from lakehouse.lake import Lake
 from lakehouse.promote import quarantine_of
+from lakehouse.quarantine import by_rule
 from lakehouse.rules import Rule
 from lakehouse.table import Field, Step, Table
 
@@ -462,7 +463,7 @@ def _refused(lake: Lake, table: Table, is_private: bool) -> list[dict[str, Any]]
     columns += [] if is_private else ["_row", "_source_file", "_source_row"]
     found: dict[str, dict[str, Any]] = {}
     for part in snapshot.parts(lake, quarantine, columns):
-        for rule in _by_rule(part):
+        for rule in by_rule(part):
             place = rule.pop("row")
             before = found.get(rule["rule"])
             if before is None or rule["last_at"] > before["last_at"]:
@@ -471,22 +472,6 @@ def _refused(lake: Lake, table: Table, is_private: bool) -> list[dict[str, Any]]
             if before is not None:
                 found[rule["rule"]] |= {name: before[name] + rule[name] for name in ("rows", "resubmitted")}
     return sorted(found.values(), key=lambda rule: (-rule["rows"], rule["rule"]))
-
-
-def _by_rule(part: pa.Table) -> list[dict[str, Any]]:
-    """Of some refused rows, for each rule: how many, how many resubmitted, when last, and the place of one of them."""
-    errors = part["_errors"].combine_chunks()
-    broken = pa.table({"rule": pc.struct_field(pc.list_flatten(errors), "rule"), "row": pc.list_parent_indices(errors)})
-    broken = broken.group_by(["rule", "row"]).aggregate([])
-    at = part["_quarantined_at"].take(broken["row"])
-    again = pc.cast(pc.is_valid(part["_resubmitted_at"].take(broken["row"])), pa.int64())
-    known = broken.append_column("at", at).append_column("again", again)
-    sums = known.group_by("rule").aggregate([("row", "count"), ("again", "sum"), ("at", "max"), ("row", "max")])
-    return [
-        {"rule": r["rule"], "rows": r["row_count"], "resubmitted": r["again_sum"]}
-        | {"last_at": r["at_max"], "row": r["row_max"]}
-        for r in sums.to_pylist()
-    ]
 
 
 def _example(part: pa.Table, index: int) -> dict[str, Any]:

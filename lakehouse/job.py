@@ -63,6 +63,7 @@ def run_job(description: str, steps: Sequence[Step], arguments: Sequence[str] | 
     todo = choose(steps, chosen.source, chosen.table)
     _check_inputs(todo, inputs)
     screen = console()
+    gate.warm_up()
     lake = open_lake(chosen.env, chosen.warehouse, screen)
     report = run_steps(lake, todo, screen, full=chosen.full, inputs=inputs)
     summarise(lake, report, screen)
@@ -73,7 +74,6 @@ def open_lake(env: str, warehouse: Path | None, console: Console, overrides: Map
     """The warehouse that the options name, with a session; Spark starts here, with `overrides` of its settings."""
     settings = load(env)
     folder = warehouse or Path(settings.warehouse)
-    gate.warm_up()
     with console.status("starting Spark") if console.is_terminal else _nothing():
         return Lake(
             spark_session(overrides), folder, settings, system_clock, say=lambda text: console.print(text, style="dim")

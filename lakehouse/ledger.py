@@ -287,10 +287,9 @@ def flush(lake: Lake) -> None:
 
 def _append_new(lake: Lake, table: Table, rows: list[dict[str, Any]]) -> None:
     """Append rows of batches that the table does not hold: a run killed between two tables flushes again."""
-    if delta.exists(lake, table.name):
-        ids = sorted({row["batch_id"] for row in rows})
-        held_ids = set(snapshot.rows(lake, table, ("batch_id", "in", ids))["batch_id"].to_pylist())
-        rows = [row for row in rows if row["batch_id"] not in held_ids]
+    ids = sorted({row["batch_id"] for row in rows})
+    held_ids = set(snapshot.rows(lake, table, ("batch_id", "in", ids))["batch_id"].to_pylist())
+    rows = [row for row in rows if row["batch_id"] not in held_ids]
     if rows:
         types = {f.name: f.type.upper() for f in table.fields}
         typed = [[_decode(row.get(name), types[name]) for name in types] for row in rows]

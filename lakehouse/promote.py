@@ -24,7 +24,7 @@ from lakehouse.errors import AccountsImbalance, GateBlocked
 from lakehouse.gate import Finding
 from lakehouse.lake import Lake, new_id
 from lakehouse.ledger import ZERO, Account, Journal
-from lakehouse.stage import Staged, stage_files, stage_rows
+from lakehouse.stage import Staged, fate_folder, stage_files, stage_rows
 from lakehouse.table import LINEAGE_COLUMNS, Field, Step, Table
 
 
@@ -89,7 +89,7 @@ def recover(lake: Lake, table: Table) -> None:
                 _settle(lake, table, journal, again=True)
             else:
                 _forget(lake, table, journal)
-    # What is left is of a batch that had no journal yet.
+    # What is left is of a batch that was forgotten, or had no journal yet.
     shutil.rmtree(lake.staging(table), ignore_errors=True)
 
 
@@ -99,10 +99,9 @@ def _is_published(lake: Lake, table: Table, journal: Journal) -> bool:
 
 
 def _forget(lake: Lake, table: Table, journal: Journal) -> None:
-    """Drop a batch that did not reach its table; one that did is left for `recover`."""
+    """Drop a batch that did not reach its table; one that did is left for `recover`. The caller empties staging."""
     if journal.path.exists() and _is_published(lake, table, journal):
         return
-    shutil.rmtree(lake.staging(table), ignore_errors=True)
     journal.path.unlink(missing_ok=True)
 
 
@@ -289,7 +288,7 @@ def _count_published(lake: Lake, table: Table, account: Account) -> delta.Commit
 def _quarantine(lake: Lake, table: Table, journal: Journal, folder: Path, *, again: bool) -> None:
     """Keep the rejected rows of a batch. Groups that are read again bring rows that are in quarantine already."""
     quarantine = quarantine_of(table)
-    path = folder / "rows" / "_fate=quarantined"
+    path = fate_folder(folder, "quarantined")
     held = delta.exists(lake, quarantine.name)
     if not path.is_dir() and not (held and journal.notes["replaces"]):
         return

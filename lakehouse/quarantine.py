@@ -16,6 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -54,21 +56,37 @@ class Refused:
 
 def waiting(lake: Lake, steps: Sequence[Step]) -> list[Waiting]:
     """What lies in the quarantines of the steps' tables, by table and rule."""
-    found: dict[tuple[str, str], Waiting] = {}
+    found = []
     for table in dict.fromkeys(step.table for step in steps):
         quarantine = quarantine_of(table)
         if not delta.exists(lake, quarantine.name):
             continue
+        counts: dict[str, Waiting] = {}
         for part in snapshot.parts(lake, quarantine, ("_errors", "_quarantined_at", "_resubmitted_at")):
-            for row in part.to_pylist():
-                again = int(row["_resubmitted_at"] is not None)
-                for rule in {error["rule"] for error in row["_errors"]}:
-                    at = row["_quarantined_at"]
-                    so_far = found.get((table.name, rule), Waiting(table.name, rule, 0, 0, at))
-                    rows, resubmitted = so_far.rows + 1, so_far.resubmitted + again
-                    found[table.name, rule] = Waiting(table.name, rule, rows, resubmitted, max(so_far.last_at, at))
-    order = {table: place for place, table in enumerate(dict.fromkeys(step.table.name for step in steps))}
-    return sorted(found.values(), key=lambda each: (order[each.table], each.rule))
+            for each in by_rule(part):
+                rule, rows, again, last = (each[name] for name in ("rule", "rows", "resubmitted", "last_at"))
+                if (before := counts.get(rule)) is not None:
+                    rows, again = before.rows + rows, before.resubmitted + again
+                    last = max(before.last_at, last)
+                counts[rule] = Waiting(table.name, rule, rows, again, last)
+        found += [counts[rule] for rule in sorted(counts)]
+    return found
+
+
+def by_rule(part: pa.Table) -> list[dict[str, Any]]:
+    """Of some refused rows, for each rule: how many, how many resubmitted, when last, and the place of one of them."""
+    errors = part["_errors"].combine_chunks()
+    broken = pa.table({"rule": pc.struct_field(pc.list_flatten(errors), "rule"), "row": pc.list_parent_indices(errors)})
+    broken = broken.group_by(["rule", "row"]).aggregate([])
+    at = part["_quarantined_at"].take(broken["row"])
+    again = pc.cast(pc.is_valid(part["_resubmitted_at"].take(broken["row"])), pa.int64())
+    known = broken.append_column("at", at).append_column("again", again)
+    sums = known.group_by("rule").aggregate([("row", "count"), ("again", "sum"), ("at", "max"), ("row", "max")])
+    return [
+        {"rule": r["rule"], "rows": r["row_count"], "resubmitted": r["again_sum"]}
+        | {"last_at": r["at_max"], "row": r["row_max"]}
+        for r in sums.to_pylist()
+    ]
 
 
 def refused(

@@ -51,7 +51,7 @@ class Staged:
 
     def path(self, fate: str) -> Path:
         """Folder of the staged rows of one fate; there is none where no row has it."""
-        return self.folder / "rows" / f"_fate={fate}"
+        return fate_folder(self.folder, fate)
 
     def rows(self, lake: Lake, fate: str) -> DataFrame:
         """The staged rows of one fate."""
@@ -74,6 +74,11 @@ class Staged:
         return self.step.amount is not None and self.step.table.amount is not None
 
 
+def fate_folder(folder: Path, fate: str) -> Path:
+    """Where the rows of one fate lie in a staging folder, as Spark names a partition."""
+    return folder / "rows" / f"_fate={fate}"
+
+
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
@@ -91,7 +96,7 @@ def stage_files(lake: Lake, step: Step, batch_id: str, folder: Path, inputs: Pat
         )
         for fate in STAGED_FATES:
             if (rows / fate).is_dir():
-                (rows / fate).rename(rows / f"_fate={fate}")
+                (rows / fate).rename(fate_folder(folder, fate))
     known = [files.FileReport(f.file, f.file_id, f.size_bytes, "known", "") for f in delivery.known]
     told = [r for r in (*delivery.unreadable, *reports, *known) if (r.file, r.file_id) not in recorded]
     unreadable = [r for r in (*delivery.unreadable, *reports) if r.status == "unreadable"]

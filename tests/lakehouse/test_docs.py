@@ -18,6 +18,7 @@ from lakehouse import docs, picture
 from lakehouse.docs import Records, Stand
 from lakehouse.errors import UsageError
 from lakehouse.lake import Lake
+from lakehouse.quarantine import by_rule
 from lakehouse.settings import Settings
 
 NOW = datetime(2026, 3, 29, 12, 30, tzinfo=UTC)
@@ -358,6 +359,6 @@ def test_refused_rows_are_counted_once_for_each_rule_that_they_break() -> None:
             {"_errors": broken("a", "a"), "_quarantined_at": NOW, "_resubmitted_at": None},
         ]
     )
-    found = {rule["rule"]: rule for rule in docs._by_rule(part)}
+    found = {rule["rule"]: rule for rule in by_rule(part)}
     assert (found["a"]["rows"], found["a"]["resubmitted"], found["a"]["last_at"]) == (3, 1, NOW + timedelta(1))
     assert (found["b"]["rows"], found["b"]["resubmitted"], found["b"]["row"]) == (1, 0, 0)

@@ -209,8 +209,8 @@ def pounds(pence: int) -> Decimal:
 def test_a_real_shop_ties_out_to_the_penny(tmp_path: Path) -> None:
     """By the command that a user gives, with the settings for data of this size."""
     warehouse = tmp_path / "warehouse"
-    options = f"--source online_retail --table gold.sales_daily --input {ONLINE_RETAIL} --warehouse {warehouse}".split()
-    command = [sys.executable, "-m", "jobs.run", *options]
+    options = ["--source", "online_retail", "--table", "gold.sales_daily", "--warehouse", str(warehouse)]
+    command = [sys.executable, "-m", "jobs.run", "--input", str(ONLINE_RETAIL), *options]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = real_lines()
