@@ -35,7 +35,7 @@ format: setup ## Bring the code into its one style
 bench: setup ## Compare against other tools, with ratios from one run
 	@$(BIN)/python -m benchmarks
 
-report: setup ## Write the report about the data of the last run
+report: setup ## Write the catalogue of warehouse/: tables, lineage, ledger, quarantine, as static pages
 	@$(BIN)/shoplake report
 
 lock: ## Choose the newest versions that fit pyproject.toml and pin them (needs uv)
