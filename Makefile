@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport SPARK_HOME SPARK_CONF_DIR PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench report lock clean
+.PHONY: help setup demo test lint format bench report mlflow lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,8 +38,11 @@ bench: setup ## Compare against other tools, with ratios from one run
 report: setup ## Write the catalogue of warehouse/: tables, lineage, ledger, quarantine, as static pages
 	@$(BIN)/shoplake report
 
+mlflow: setup ## Open the MLflow UI on the models of a warehouse (WAREHOUSE=demo/warehouse)
+	@$(BIN)/shoplake mlflow-ui $(if $(WAREHOUSE),--warehouse $(WAREHOUSE))
+
 lock: ## Choose the newest versions that fit pyproject.toml and pin them (needs uv)
-	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --upgrade \
+	@uv pip compile pyproject.toml --extra ml --group dev --universal --python-version 3.11 --generate-hashes --upgrade \
 		--quiet --custom-compile-command "make lock" --output-file requirements.lock
 
 clean: ## Remove what was built, cached and written by the demo; the environment stays
