@@ -1,6 +1,7 @@
 """Bronze: each feed's files as delivered, text columns, append only; one module per feed."""
 
 from bronze import (
+    movielens_ratings,
     online_retail,
     shop_customers,
     shop_exposures,
@@ -13,6 +14,9 @@ from bronze import (
     shop_promotions,
     shop_reviews,
     shop_stock_levels,
+    stallion,
+    walmart_features,
+    walmart_sales,
 )
 
 STEPS = (
@@ -28,4 +32,8 @@ STEPS = (
     shop_promotions.STEP,
     shop_marketing_spend.STEP,
     shop_exposures.STEP,
+    walmart_sales.STEP,
+    walmart_features.STEP,
+    stallion.STEP,
+    movielens_ratings.STEP,
 )

@@ -41,7 +41,8 @@ class Feed:
 
     `name` is unique within `source`. `pattern` is a glob below the input folder; a trailing `.gz` is accepted.
     `columns` maps each column, in snake_case, to the names that headers (or JSON keys) give it, the usual one first.
-    `multiline` says whether a quoted value may contain line breaks. A file may lack the columns in `optional`.
+    `multiline` says whether a quoted value may contain line breaks. A file may lack the columns in `optional`. Where
+    `has_header` is false, files begin with their first record, and have the columns in the order declared.
     """
 
     source: str
@@ -53,6 +54,7 @@ class Feed:
     encoding: str = "utf-8"
     multiline: bool = False
     optional: tuple[str, ...] = ()
+    has_header: bool = True
 
     def __post_init__(self) -> None:
         wrong = []
@@ -61,6 +63,8 @@ class Feed:
             wrong.append(f"one header name stands for two columns: {twice}")
         if unknown := sorted(set(self.optional) - set(self.columns)):
             wrong.append(f"optional columns that are not declared: {unknown}")
+        if not self.has_header and (self.optional or self.format != "csv"):
+            wrong.append("only csv files can lack a header, and then they lack no column")
         if len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n':
             wrong.append(f"the delimiter must be one ASCII character, not {self.delimiter!r}")
         try:

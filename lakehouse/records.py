@@ -308,6 +308,9 @@ class _CsvParser(Parser):
             start, blank = end, blank + 1
         else:
             return Piece(start, blank, blank=blank)
+        if not self.feed.has_header:
+            self._know([names[0] for names in self.feed.columns.values()])
+            return Piece(start, blank, blank=blank)
         end = block.rfind(b"\n", start, start + _CAREFUL_BYTES) + 1 or end
         lines = _lines(block[start:end])
         fields, used = self._record(lines, 0)

@@ -44,7 +44,10 @@ def changed_amounts(lake: Lake, table: Table, amount: str, version: int) -> dict
     feed = DeltaTable(lake.path(table)).load_cdf(version, version, columns=["_change_type", amount])
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for batch in pa.RecordBatchReader.from_stream(feed):
-        kinds = pa.Table.from_batches([batch]).group_by("_change_type").aggregate([(amount, "sum")])
+        rows = pa.Table.from_batches([batch])
+        # The feed's text comes as views, which pyarrow does not group by.
+        rows = rows.set_column(0, "_change_type", rows["_change_type"].cast(pa.string()))
+        kinds = rows.group_by("_change_type").aggregate([(amount, "sum")])
         for kind, total in zip(*kinds.to_pydict().values(), strict=True):
             sums[kind] += total or 0
     return dict(sums)

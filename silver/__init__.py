@@ -4,12 +4,15 @@ from lakehouse.table import Step
 from silver import (
     calendar,
     customers,
+    demand_drivers,
     exposures,
+    feedback,
     marketing_spend,
     order_lines,
     orders,
     page_events,
     payments,
+    period_sales,
     products,
     promotions,
     reviews,
@@ -31,4 +34,7 @@ STEPS: tuple[Step, ...] = (
     *marketing_spend.STEPS,
     *exposures.STEPS,
     *calendar.STEPS,
+    *period_sales.STEPS,
+    *demand_drivers.STEPS,
+    *feedback.STEPS,
 )

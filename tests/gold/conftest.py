@@ -9,7 +9,17 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakehouse.table import Table
-from silver import marketing_spend, order_lines, orders, page_events, products, promotions, stock_levels
+from silver import (
+    demand_drivers,
+    marketing_spend,
+    order_lines,
+    orders,
+    page_events,
+    period_sales,
+    products,
+    promotions,
+    stock_levels,
+)
 
 Given = Callable[..., DataFrame]
 
@@ -39,6 +49,13 @@ _UNSAID: Mapping[str, Mapping[str, str]] = {
     },
     promotions.TABLE.name: {"shop_id": "'s'", "product_id": "'P'"},
     page_events.TABLE.name: {"shop_id": "'s'"},
+    period_sales.TABLE.name: {
+        "shop_id": "'s'",
+        "series_id": "concat(location, '/', product_id)",
+        "frequency": "'W'",
+        "currency": "'USD'",
+    },
+    demand_drivers.TABLE.name: {"shop_id": "'s'", "product_id": "'*'", "is_known_ahead": "true"},
     marketing_spend.TABLE.name: {"shop_id": "'s'", "currency": "'GBP'", "channel": "'search'", "campaign": "'c'"},
 }
 

@@ -16,7 +16,17 @@ from gold import STEPS, demand_daily
 from lakehouse import gate
 from lakehouse.rules import errors_of
 from lakehouse.table import Step, Table
-from silver import marketing_spend, order_lines, orders, page_events, products, promotions, stock_levels
+from silver import (
+    demand_drivers,
+    marketing_spend,
+    order_lines,
+    orders,
+    page_events,
+    period_sales,
+    products,
+    promotions,
+    stock_levels,
+)
 
 Given = Callable[..., DataFrame]
 Tables = Mapping[str, DataFrame]
@@ -90,6 +100,30 @@ def silver(given: Given) -> Tables:
             [
                 "shop_id spend_on spend",
                 *(f"{shop} {_day(chance)} {chance.randint(1, 99)}.50" for shop in "st" for _ in range(20)),
+            ],
+        ),
+        (
+            period_sales.TABLE,
+            [
+                "location product_id period_on amount",
+                *(
+                    f"l{place} d{n} {FIRST + timedelta(7 * week)} {chance.randint(-5, 99)}.50"
+                    for place in range(3)
+                    for n in range(2)
+                    for week in range(6)
+                ),
+            ],
+        ),
+        (
+            demand_drivers.TABLE,
+            [
+                "location period_on driver value",
+                *(
+                    f"l{place} {FIRST + timedelta(7 * week)} {driver} {chance.randint(0, 9)}"
+                    for place in range(3)
+                    for week in range(9)
+                    for driver in ("is_holiday", "markdown_1")
+                ),
             ],
         ),
     ]
@@ -202,6 +236,10 @@ WRONG = {
         "quantity": ("-1L", "quantity.between"),
         "orders": ("lines + 1", "orders.law"),
         "is_stockout": ("CAST(NULL AS BOOLEAN)", "is_stockout.not_null"),
+    },
+    "gold.demand_periods": {
+        "frequency": ("'D'", "frequency.one_of"),
+        "reports": ("-1L", "reports.between"),
     },
     "gold.customer_rfm": {
         "r_score": ("6", "r_score.between"),

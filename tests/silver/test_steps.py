@@ -36,6 +36,13 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     "bronze.shop_marketing_spend": [{"spend": "120.505"}, {"spend": ""}],
     "bronze.shop_products": [{"product_id": " P1 "}, {"product_id": ""}],
     "bronze.shop_customers": [{"customer_id": "C1"}, {"customer_id": None}],
+    "bronze.walmart_sales": [
+        {"store": "1", "dept": " 2", "date": "2010-02-05", "weekly_sales": "24924.505"},
+        {"store": "1", "dept": "3", "date": "2010-02-05", "weekly_sales": "-5.10"},
+        {"store": "1", "dept": "4", "date": "2010-02-05", "weekly_sales": "NA"},
+    ],
+    "bronze.stallion": [{"agency": "Agency_22", "sku": "SKU_01", "date": "2013-01-01", "volume": "52.272"}],
+    "bronze.movielens_ratings": [{"user_id": "1", "item_id": "2", "rating": "3", "timestamp": "881250949"}],
     "silver.order_lines": [{"shop_id": "online_retail", "order_id": "1", "customer_id": "17850"}],
 }
 

@@ -1,0 +1,51 @@
+"""What people said they like, where no purchase tells it."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from bronze.movielens_ratings import TABLE as MOVIELENS_RATINGS
+from lakehouse.conform import typed
+from lakehouse.rules import Expectation, between, not_null
+from lakehouse.table import Field, Read, Step, Table
+from silver.shared import SHOP_ID
+
+TABLE = Table(
+    name="silver.feedback",
+    meaning="A person's rating of a product.",
+    grain=("shop_id", "customer_id", "product_id"),
+    fields=(
+        SHOP_ID,
+        Field("customer_id", "string", "person", rules=(not_null(),)),
+        Field("product_id", "string", "product", rules=(not_null(),)),
+        Field("rating", "int", "from 1 (bad) to 5 (good)", "points", rules=(not_null(), between(1, 5))),
+        Field("rated_at", "timestamp", "when it was rated (UTC)", rules=(not_null(),)),
+    ),
+    row_law="One row per person and product: the newest rating.",
+    sequence_by=("rated_at", "_ingested_at", "_source_file", "_source_row"),
+    expectations=(
+        Expectation(
+            "expect_column_mean_to_be_between",
+            {"column": "rating", "min_value": 1.5, "max_value": 4.9},
+            "people do not all say the same",
+        ),
+    ),
+)
+
+
+def from_movielens(movielens_ratings: DataFrame) -> DataFrame:
+    """A rating as delivered; its time is in seconds since 1970."""
+    at = F.timestamp_seconds(F.trim("timestamp").try_cast("bigint")).cast("string")
+    return typed(
+        movielens_ratings,
+        TABLE,
+        shop_id=F.lit("movielens_100k"),
+        customer_id="user_id",
+        product_id="item_id",
+        rating="rating",
+        rated_at=F.coalesce(at, "timestamp"),
+    )
+
+
+STEPS = (Step(TABLE, from_movielens, (Read(MOVIELENS_RATINGS),), source="movielens_100k"),)
