@@ -1,11 +1,15 @@
-"""Make a small shop and take it all the way, to see what comes out."""
+"""Make a small shop, take it all the way, train models on it, and see what comes out."""
 
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from jobs.steps import ALL
+from rich.console import Console
+
+from jobs.steps import ALL, catalogued
 from lakehouse import docs, gate, job, quarantine
+from lakehouse.errors import LakehouseError
+from lakehouse.lake import Lake
 from lakehouse.session import SMALL_DATA
 from synthetic.base import Options
 from synthetic.shop import make_shop, summary
@@ -15,8 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration; see --help. An older one in the same folder is replaced."""
     options = job.Parser(description=__doc__)
     options.add_argument("--output", type=Path, default=Path("demo"), help="folder of the shop and of its tables")
-    folder = options.parse_args(arguments).output
-    screen = job.console()
+    options.add_argument("--without-models", action="store_true", help="stop at the tables")
+    chosen = options.parse_args(arguments)
+    folder, screen = chosen.output, job.console()
     screen.rule("1. A shop's raw files, with dirt in them", align="left")
     screen.print(
         summary(make_shop(Options(folder / "shop", days=60, customers=500, products=100, orders_per_day=25))),
@@ -29,12 +34,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outcome = job.run_steps(lake, job.choose(ALL, "shop"), screen, inputs=folder / "shop")
     screen.rule("3. What became of every row and every cent", align="left")
     job.summarise(lake, outcome, screen)
+    codes = [outcome.exit_code]
+    if not chosen.without_models:
+        screen.rule("4. Models, trained, judged on days held out, and scored into gold", align="left")
+        codes.append(_models(lake, screen))
     refused = sum(w.rows for w in quarantine.waiting(lake, ALL))
-    screen.print(f"Catalogue  {docs.write(lake, ALL)}", markup=False)
-    screen.rule("4. What to do next", align="left")
+    screen.print(f"Catalogue  {docs.write(lake, catalogued())}", markup=False)
+    screen.rule("What to do next", align="left")
     for what, command in _next(lake.warehouse, folder, refused):
         screen.print(f"{what}\n    {command}", markup=False)
-    return outcome.exit_code
+    return max(codes)
+
+
+def _models(lake: Lake, screen: Console) -> int:
+    """Train and score every family; a family that cannot learn from so little is served by its baseline."""
+    from ml import lifecycle, scorecard, scoring, summary
+    from ml.families import FAMILIES
+    from ml.tracking import Store
+
+    store = Store(lake)
+    steps = []
+    for family in FAMILIES.values():
+        for experiment, shop in lifecycle.pairs(lake, family, "shop"):
+            try:
+                with job.working(screen, f"training {scoring.model_name(experiment, shop)}"):
+                    trained = lifecycle.train(lake, store, experiment, shop, seed=0)
+                screen.print(summary.of_training(trained), markup=False)
+            except LakehouseError as error:
+                screen.print(f"{scoring.model_name(experiment, shop)}: {error}", markup=False)
+            steps += scoring.steps(experiment, shop, lifecycle.serving(store, experiment, shop))
+    report = job.run_steps(lake, [*steps, scorecard.step(store)], screen)
+    job.summarise(lake, report, screen)
+    screen.print(summary.of_scores(lake))
+    return report.exit_code
 
 
 def _next(warehouse: Path, folder: Path, refused: int) -> list[tuple[str, str]]:
@@ -43,6 +75,7 @@ def _next(warehouse: Path, folder: Path, refused: int) -> list[tuple[str, str]]:
         (f"See the {refused} refusals, by table and rule:", f".venv/bin/shoplake quarantine list {at}"),
         ("See why a line was refused:", f".venv/bin/shoplake quarantine show silver.order_lines {at}"),
         ("Run again, and see that nothing is new:", f".venv/bin/shoplake run --input {folder / 'shop'} {at}"),
+        ("Compare the models, with their plots:", f"make mlflow WAREHOUSE={warehouse}"),
         ("Run your own shop: read 'Add a source' in CONTRIBUTING.md", "or try the real one in README.md"),
     ]
 

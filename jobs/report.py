@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from jobs.steps import ALL
+from jobs.steps import catalogued
 from lakehouse import docs, job
 
 
@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = options.parse_args(arguments)
     screen = job.console()
     lake = job.open_lake(chosen.env, chosen.warehouse, screen)
-    index = docs.write(lake, ALL, chosen.output)
+    index = docs.write(lake, catalogued(), chosen.output)
     screen.print(f"Catalogue  {index}", markup=False)
     return 0
 

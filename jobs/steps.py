@@ -6,3 +6,11 @@ import silver
 from lakehouse.table import Step
 
 ALL: tuple[Step, ...] = (*bronze.STEPS, *silver.STEPS, *gold.STEPS)
+
+
+def catalogued() -> tuple[Step, ...]:
+    """All steps and those into the scored tables, which run with a model: what the catalogue shows."""
+    from ml import scorecard, scoring
+    from ml.families import FAMILIES
+
+    return (*ALL, *scoring.declared(FAMILIES), scorecard.step(None))

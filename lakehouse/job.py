@@ -223,13 +223,14 @@ def _note_run(lake: Lake, started_at: str, report: Report) -> None:
             "exit_code": report.exit_code,
             "batches": len(report.published),
             "message": next((text for _, text, _ in report.errors), None),
-            "git_commit": _git_commit(),
+            "git_commit": git_commit(),
         },
     )
     journal.save()
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
+    """Commit of the code that runs, where it is known."""
     asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=CONF.parent, capture_output=True, text=True, check=False)
     return asked.stdout.strip() or None
 
@@ -251,6 +252,17 @@ def _progress(console: Console, total: int) -> Iterator[Callable[[Step, str], No
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("promoting", total=total)
         yield lambda step, said: bar.update(task, advance=1, description=f"{step.table.name}: {said}"[:70])
+
+
+@contextmanager
+def working(console: Console, what: str) -> Iterator[None]:
+    """Say what goes on: a spinner on a terminal, a line elsewhere."""
+    if console.is_terminal:
+        with console.status(what):
+            yield
+    else:
+        console.print(what, style="dim", markup=False)
+        yield
 
 
 @contextmanager

@@ -138,7 +138,24 @@ RUNS = _ops(
     ("message", "STRING", "first error, if any"),
     ("git_commit", "STRING", "commit of the code, where it is known"),
 )
-TABLES = (ROW_LEDGER, GATE_RESULTS, FILES, SCHEMA_DRIFT, LINEAGE, RUNS)
+MODEL_MOVES = _ops(
+    "model_moves",
+    "Each move of a model's alias: which version became champion or challenger, and on what evidence.",
+    "batch_id",
+    "one row per move",
+    ("run_id", "STRING", "run that moved it"),
+    ("batch_id", "STRING", "the move"),
+    _AT,
+    ("family", "STRING", "family of models"),
+    ("shop_id", "STRING", "shop that the model is of"),
+    ("model", "STRING", "registered model: family-shop"),
+    ("alias", "STRING", "champion (what scores) or challenger (trained, and not good enough)"),
+    ("from_version", "BIGINT", "version that the alias named before; null for the first"),
+    ("to_version", "BIGINT", "version that it names now"),
+    ("why", "STRING", "evidence, in words"),
+    ("model_run", "STRING", "MLflow run that trained the version"),
+)
+TABLES = (ROW_LEDGER, GATE_RESULTS, FILES, SCHEMA_DRIFT, LINEAGE, RUNS, MODEL_MOVES)
 
 
 @dataclass

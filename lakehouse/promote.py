@@ -239,7 +239,7 @@ def _vanished(lake: Lake, staged: Staged, rows: DataFrame) -> DataFrame:
     held = delta.read(lake, table)
     if staged.groups is not None:
         held = held.join(F.broadcast(staged.groups), list(step.recompute or ()), "left_semi")
-    elif step.source is not None and table.layer != "gold":
+    elif step.source is not None:
         held = held.where(F.col("shop_id") == step.source)
     keys = held.select(*table.key)
     return keys.join(rows.select(*table.key), list(table.key), "left_anti").withColumn(delta.DELETE_FLAG, F.lit(True))

@@ -22,13 +22,15 @@ class Settings:
 
     `warehouse` is the folder of all tables; `lock_wait_seconds` how long to wait for a table that another process
     writes; `stage_tasks` how many tasks read delivered files at once; `pseudonym_key` the secret for personal data (by
-    default one is made per warehouse and kept in `ops/pseudonym.key`).
+    default one is made per warehouse and kept in `ops/pseudonym.key`); `mlflow` the tracking store (by default SQLite
+    in the warehouse's `ops/mlflow`).
     """
 
     warehouse: str
     lock_wait_seconds: int
     stage_tasks: int
     pseudonym_key: str | None = None
+    mlflow: str | None = None
 
 
 def load(env: str, conf: Path = CONF) -> Settings:

@@ -151,7 +151,9 @@ def stage_rows(
 ) -> Staged | None:
     """Build what is new, or the groups that changed, into staging; None where nothing is new."""
     consumed = {} if full or head is None else head.progress.get(step.name, {})
-    versions = {read.table.name: _version(lake, read.table) for read in step.reads}
+    if any(consumed.get(name) != version for name, version in step.models.items()):
+        full, consumed = True, {}
+    versions = {read.table.name: _version(lake, read.table) for read in step.reads} | dict(step.models)
     watched = step.reads if step.recompute else step.reads[:1]
     if versions[step.reads[0].table.name] < 0:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, cast
 
@@ -151,7 +151,8 @@ class Step:
     it is the one whose rows are counted. Without `recompute` the step takes in the rows that are new in the first
     read; with it, the groups (values of these columns) that changed in any read are built again from all their rows
     and replace what was there. `amount` is SQL over the first read for the money in a row, written apart from `build`
-    so that the accounts check it. A bronze step has a `feed` instead of reads.
+    so that the accounts check it. `models` names the versions of the models that `build` uses: they are consumed like
+    tables, and with another version everything is built again. A bronze step has a `feed` instead of reads.
     """
 
     table: Table
@@ -160,6 +161,7 @@ class Step:
     recompute: tuple[str, ...] | None = None
     filters: tuple[Filter, ...] = ()
     amount: str | None = None
+    models: Mapping[str, int] = field(default_factory=dict)
     feed: Any = None
     source: str | None = None
 
@@ -167,4 +169,4 @@ class Step:
     def name(self) -> str:
         """Name of the step in progress marks and logs: target <- what drives it."""
         driver = self.reads[0].table.name if self.reads else f"files of {self.feed.source}.{self.feed.name}"
-        return f"{self.table.name} <- {driver}"
+        return f"{self.table.name} <- {', '.join((driver, *self.models))}"

@@ -1,0 +1,35 @@
+"""How well the forecast that serves did on time that it had not seen; written by the scoring job."""
+
+from __future__ import annotations
+
+from gold.declare import SHOP, count, key
+from gold.scored import MODEL, RUN
+from lakehouse.rules import Expectation
+from lakehouse.table import Field, Table
+
+MEASURES = ("MASE", "WAPE", "bias", "coverage 80", "coverage 95")
+
+TABLE = Table(
+    name="gold.forecast_metrics",
+    meaning="A measure of the forecast, of one of its members or of a plain rule, over the newest periods held out.",
+    grain=("shop_id", "demand_class", "member", "measure"),
+    fields=(
+        SHOP,
+        key("demand_class", "string", "all series, or those of a class: smooth, erratic, intermittent, lumpy"),
+        key("member", "string", "ensemble, one of its members, or seasonal naive"),
+        key("measure", "string", "MASE, WAPE, bias, coverage 80 or coverage 95"),
+        Field("value", "double", "the measure; null where it could not be computed"),
+        count("series", "series behind it", "series"),
+        MODEL,
+        RUN,
+    ),
+    row_law="One row per class, member and measure; none where the plain baseline serves.",
+    expectations=(
+        Expectation(
+            "expect_column_distinct_values_to_be_in_set",
+            {"column": "measure", "value_set": list(MEASURES)},
+            "measures are known",
+        ),
+    ),
+    has_lineage=False,
+)

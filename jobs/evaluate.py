@@ -1,0 +1,38 @@
+"""Judge a family on days held out, beside its parts and baselines; nothing that serves changes: evaluate.py segment."""
+
+from collections.abc import Sequence
+
+from lakehouse import job
+from lakehouse.errors import LakehouseError
+from ml import lifecycle, scoring, summary
+from ml.families import FAMILIES
+from ml.tracking import Store
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Evaluate for each shop; see --help. What was measured is logged to MLflow, without a model."""
+    options = job.parser(__doc__ or "")
+    options.add_argument("family", choices=sorted(FAMILIES), help="which family of models")
+    options.add_argument("--shop", help="one shop, such as online_retail (default: all that have rows)")
+    options.add_argument("--seed", type=int, default=0, help="the same data and seed give the same figures")
+    chosen = options.parse_args(arguments)
+    screen = job.console()
+    lake = job.open_lake(chosen.env, chosen.warehouse, screen)
+    store = Store(lake)
+    codes = [0]
+    for experiment, shop in lifecycle.pairs(lake, FAMILIES[chosen.family], chosen.shop):
+        name = scoring.model_name(experiment, shop)
+        try:
+            with job.working(screen, f"evaluating {name}"):
+                trained = lifecycle.evaluate(lake, store, experiment, shop, chosen.seed)
+        except LakehouseError as error:
+            screen.print(f"{name}: {error}", style="yellow", markup=False)
+            codes.append(error.exit_code)
+        else:
+            screen.print(summary.of_evaluation(name, trained))
+    screen.print(f"MLflow     {store.uri}", markup=False)
+    return max(codes)
+
+
+if __name__ == "__main__":
+    job.guarded(main)

@@ -1,0 +1,30 @@
+"""Open the MLflow UI on a warehouse's store, for this machine only."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lakehouse import job
+from lakehouse.errors import UsageError
+from lakehouse.settings import load
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Become the server; see --help."""
+    options = job.parser(__doc__ or "")
+    options.add_argument("--port", type=int, default=5000, help="port on the loopback address (default: 5000)")
+    chosen = options.parse_args(arguments)
+    settings = load(chosen.env)
+    folder = (chosen.warehouse or Path(settings.warehouse)).absolute() / "ops" / "mlflow"
+    if settings.mlflow is None and not (folder / "mlflow.db").is_file():
+        raise UsageError(f"there is no MLflow store in {folder}; train a model first: shoplake train segment")
+    uri = settings.mlflow or f"sqlite:///{folder / 'mlflow.db'}"
+    job.console().print(f"MLflow     http://127.0.0.1:{chosen.port} (Ctrl-C ends it)", markup=False)
+    served = ["server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(chosen.port), "--workers", "1"]
+    os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    os.execv(sys.executable, [sys.executable, "-m", "mlflow", *served])
+
+
+if __name__ == "__main__":
+    job.guarded(main)

@@ -1,0 +1,38 @@
+"""Train models, log them to MLflow, and make champion what its evidence allows: train.py segment [--shop SHOP]."""
+
+from collections.abc import Sequence
+
+from lakehouse import job
+from lakehouse.errors import LakehouseError
+from ml import lifecycle, scorecard, scoring, summary
+from ml.families import FAMILIES
+from ml.tracking import Store
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train a family's model for each shop; see --help."""
+    options = job.parser(__doc__ or "")
+    options.add_argument("family", choices=sorted(FAMILIES), help="which family of models")
+    options.add_argument("--shop", help="one shop, such as online_retail (default: all that have rows)")
+    options.add_argument("--seed", type=int, default=0, help="the same data and seed give the same model (default: 0)")
+    chosen = options.parse_args(arguments)
+    screen = job.console()
+    lake = job.open_lake(chosen.env, chosen.warehouse, screen)
+    store = Store(lake)
+    codes = []
+    for experiment, shop in lifecycle.pairs(lake, FAMILIES[chosen.family], chosen.shop):
+        try:
+            with job.working(screen, f"training {scoring.model_name(experiment, shop)}"):
+                training = lifecycle.train(lake, store, experiment, shop, chosen.seed)
+        except LakehouseError as error:
+            screen.print(f"{scoring.model_name(experiment, shop)}: {error}", style="yellow", markup=False)
+            codes.append(error.exit_code)
+        else:
+            screen.print(summary.of_training(training), markup=False)
+    board = job.run_steps(lake, [scorecard.step(store)], screen)
+    screen.print(f"MLflow     {store.uri}", markup=False)
+    return max([*codes, board.exit_code])
+
+
+if __name__ == "__main__":
+    job.guarded(main)

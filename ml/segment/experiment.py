@@ -1,0 +1,92 @@
+"""The family of segment models: its tables, and how their rows are made."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from gold import customer_segments, segment_moves, segment_profiles
+from gold.declare import as_declared
+from gold.measures import NO_CUSTOMER, NOT_A_PRODUCT_SALE
+from lakehouse.table import Read
+from ml.experiment import Experiment, Frames, Output, Served
+from ml.segment.features import describe
+from ml.segment.model import QuintileSegments, SegmentModel
+from ml.segment.training import train
+from silver import order_lines, orders
+
+
+def segments(served: Served, frames: Frames) -> DataFrame:
+    """Each customer with segment, tier, expected value and distance, as of the shop's last day."""
+    scored = _scored(served, describe(frames["order_lines"], frames["orders"]))
+    return as_declared(served.sign(scored), customer_segments.TABLE)
+
+
+def profiles(served: Served, frames: Frames) -> DataFrame:
+    """What is typical of each segment."""
+    scored = _scored(served, describe(frames["order_lines"], frames["orders"]))
+    means = ("recency_days", "tenure_days", "frequency", "monetary", "products", "return_rate", "value_score")
+    grouped = scored.groupBy("shop_id", "segment", "currency", "as_of_on").agg(
+        F.count("*").alias("customers"),
+        F.sum("monetary").alias("net_revenue"),
+        *(F.mean(name).alias(f"mean_{name}") for name in means),
+    )
+    total = scored.groupBy("shop_id").agg(F.count("*").alias("all_customers"))
+    grouped = grouped.join(F.broadcast(total), "shop_id")
+    grouped = grouped.withColumn("customer_share", F.col("customers") / F.col("all_customers"))
+    return as_declared(served.sign(grouped), segment_profiles.TABLE)
+
+
+def moves(served: Served, frames: Frames) -> DataFrame:
+    """Customers whose segment is another than a month ago, both looks by this model."""
+    lines, orders_ = frames["order_lines"], frames["orders"]
+    last = lines.agg(F.max("sold_on")).first()
+    if last is None or last[0] is None:
+        before = describe(lines, orders_)
+    else:
+        before = describe(lines, orders_, (pd.Timestamp(last[0]) - pd.DateOffset(months=1)).date())
+    now, then = (_scored(served, looked) for looked in (describe(lines, orders_), before))
+    value = now.groupBy("segment").agg(F.mean("value_score").alias("value"))
+    older = then.select("customer_id", F.col("segment").alias("from_segment")).join(
+        value.withColumnsRenamed({"segment": "from_segment", "value": "from_value"}), "from_segment", "left"
+    )
+    pairs = now.withColumnRenamed("segment", "to_segment").join(older, "customer_id", "left")
+    pairs = pairs.join(value.withColumnsRenamed({"segment": "to_segment", "value": "to_value"}), "to_segment")
+    direction = (
+        F.when(F.col("from_segment").isNull(), "new")
+        .when(F.col("to_value") > F.col("from_value"), "up")
+        .when(F.col("to_value") < F.col("from_value"), "down")
+        .otherwise("sideways")
+    )
+    changed = pairs.where("from_segment IS NULL OR from_segment != to_segment").withColumns(
+        {"direction": direction, "compared_on": F.add_months("as_of_on", -1)}
+    )
+    return as_declared(served.sign(changed), segment_moves.TABLE)
+
+
+def _scored(served: Served, customers: DataFrame) -> DataFrame:
+    """The customers with what the model says of them, computed here and now."""
+    known = customers.orderBy("customer_id").toArrow()
+    made = pa.Table.from_pandas(served.model.predict(known.to_pandas()), preserve_index=False)
+    for name in made.column_names:
+        known = known.append_column(name, made[name])
+    return customers.sparkSession.createDataFrame(known)
+
+
+EXPERIMENT = Experiment(
+    name="segment",
+    meaning="Customer segments: K-means over expected value, recency, frequency and monetary value.",
+    reads=(Read(order_lines.TABLE), Read(orders.TABLE)),
+    outputs=(
+        Output(customer_segments.TABLE, segments),
+        Output(segment_profiles.TABLE, profiles),
+        Output(segment_moves.TABLE, moves),
+    ),
+    train=train,
+    load=SegmentModel.load,
+    baseline=QuintileSegments(),
+    baseline_label="RFM quintiles",
+    filters=(NO_CUSTOMER, NOT_A_PRODUCT_SALE),
+)

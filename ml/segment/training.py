@@ -1,0 +1,164 @@
+"""Training of the segments: what is learned from which days, what is tried, and what is held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from sklearn.cluster import KMeans
+
+from lakehouse.errors import UsageError
+from ml.evidence import Evidence
+from ml.experiment import Frames, Model, Trained, Trial
+from ml.metrics import Floats, Labels, Ratio, paired_ratio
+from ml.segment import figures
+from ml.segment.evaluate import Quality, choose, explained, quality, separation, squared_errors
+from ml.segment.features import QUINTILES, RFM, SCALED, describe, revenue_between, scaled
+from ml.segment.model import QuintileSegments, SegmentModel, Space
+
+CLUSTERS = range(4, 9)
+HORIZON_DAYS = 90
+LEAST_SHARE = 0.02
+LEAST_STABILITY = 0.9
+LEAST_CUSTOMERS = 100
+LEAST_HORIZON_DAYS = 10
+
+
+@dataclass(frozen=True)
+class Look:
+    """The customers as of the end of a day, and the log(1 + net revenue) of each in the horizon after it."""
+
+    on: date
+    customers: pd.DataFrame
+    log_revenue: Floats
+
+    @property
+    def features(self) -> Floats:
+        """Customers x features."""
+        return scaled(self.customers)
+
+
+def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
+    """Learn the space on earlier days, choose the number of clusters on a day whose future is held out, fit on today.
+
+    With a horizon of h days (90, or a fifth of a shorter history) the days are h, 2h and 3h before the last: the space
+    that is judged is learned from the two older ones, whose months after end when the held-out ones begin.
+    """
+    lines, orders = frames["order_lines"], frames["orders"]
+    last, horizon = _time(lines)
+    today = _customers(lines, orders, last)
+    looks = [_look(lines, orders, last - timedelta(horizon * back), horizon) for back in (1, 2, 3)]
+    held_out, *earlier = looks
+    if len(held_out.customers) < LEAST_CUSTOMERS:
+        raise UsageError(
+            f"segments need at least {LEAST_CUSTOMERS} customers with an order by {held_out.on}; there are "
+            f"{len(held_out.customers)}. The baseline serves until there are more"
+        )
+    space = _learned(earlier, seed)
+    places, revenue = space.place(held_out.features), held_out.log_revenue
+    tried = [quality(places, k, revenue, seed) for k in CLUSTERS if k * 10 <= len(places)]
+    chosen = choose([q for q, _ in tried], least_share=LEAST_SHARE, least_stability=LEAST_STABILITY)
+    labels = next(found for q, found in tried if q is chosen)
+    quintiles = QuintileSegments().predict(held_out.customers)["value_score"].to_numpy().astype(np.int64)
+    errors, plain = squared_errors(labels, revenue, seed), squared_errors(quintiles, revenue, seed)
+    model = SegmentModel.fit(_learned(looks[:2], seed), scaled(today), chosen.clusters, seed)
+    names = np.array(SegmentModel.fit(space, held_out.features, chosen.clusters, seed).names)
+    return Trained(
+        model,
+        Evidence(
+            measure="squared error of the log revenue held out",
+            window=f"{held_out.on + timedelta(1)} to {last}",
+            against_baseline=paired_ratio(errors, plain, seed=seed),
+            against_champion=_against(champion, held_out, errors, seed),
+            must=_musts(chosen),
+        ),
+        params={
+            "horizon_days": horizon,
+            "clusters": chosen.clusters,
+            "customers": len(today),
+            "as_of": str(last),
+            "held_out_from": str(held_out.on + timedelta(1)),
+            "features": ", ".join(SCALED),
+            "seed": seed,
+        },
+        metrics=chosen.metrics()
+        | {"r2_baseline_quintiles": explained(plain, revenue), "customers_held_out": float(len(revenue))},
+        example=today[[*SCALED, *QUINTILES]].head(5).astype("float64"),
+        trials=(
+            *(Trial(f"k = {q.clusters}", {"clusters": q.clusters}, q.metrics()) for q, _ in tried),
+            *_easy_and_useless(held_out, seed),
+        ),
+        figures={
+            "choice of k": figures.choice([q for q, _ in tried], chosen, explained(plain, revenue)),
+            "segments": figures.profiles(today, model),
+            "revenue held out": figures.outcome(names[labels], revenue, horizon),
+            "map": figures.map_of(today, model),
+        },
+    )
+
+
+def _time(lines: DataFrame) -> tuple[date, int]:
+    """The last day, and the horizon that the history allows."""
+    span = lines.agg(F.min("sold_on"), F.max("sold_on")).first()
+    if span is None or span[0] is None:
+        raise UsageError("segments need product sales to known customers, and there are none; promote silver first")
+    first, last = span
+    horizon = min(HORIZON_DAYS, (last - first).days // 5)
+    if horizon < LEAST_HORIZON_DAYS:
+        raise UsageError(
+            f"segments need {5 * LEAST_HORIZON_DAYS} days of sales; there are {(last - first).days} "
+            f"({first} to {last}). The baseline serves until there are more"
+        )
+    return last, horizon
+
+
+def _customers(lines: DataFrame, orders: DataFrame, on: date) -> pd.DataFrame:
+    """Customers with an order that counts, in one order."""
+    found = describe(lines, orders, on).where("frequency > 0").toPandas()
+    return found.sort_values("customer_id", ignore_index=True)
+
+
+def _look(lines: DataFrame, orders: DataFrame, on: date, horizon: int) -> Look:
+    customers = _customers(lines, orders, on)
+    after = revenue_between(lines, orders, on, on + timedelta(horizon)).toPandas().set_index("customer_id")["revenue"]
+    revenue = customers["customer_id"].map(after).astype("float64").fillna(0.0).clip(lower=0).to_numpy()
+    return Look(on, customers, np.log1p(revenue))
+
+
+def _learned(looks: list[Look], seed: int) -> Space:
+    features = np.vstack([look.features for look in looks])
+    return Space.learn(features, np.concatenate([look.log_revenue for look in looks]), seed)
+
+
+def _against(champion: Model | None, held_out: Look, errors: Floats, seed: int) -> Ratio | None:
+    if champion is None:
+        return None
+    labels = champion.predict(held_out.customers)["cluster"].to_numpy().astype(np.int64)
+    return paired_ratio(errors, squared_errors(labels, held_out.log_revenue, seed), seed=seed)
+
+
+def _musts(chosen: Quality) -> dict[str, bool]:
+    return {
+        f"no segment under {LEAST_SHARE:.0%} of the customers (smallest {chosen.smallest_share:.1%})": (
+            chosen.smallest_share >= LEAST_SHARE
+        ),
+        f"stable under resampling (adjusted Rand index {chosen.stability:.2f}, at least {LEAST_STABILITY})": (
+            chosen.stability >= LEAST_STABILITY
+        ),
+    }
+
+
+def _easy_and_useless(held_out: Look, seed: int) -> list[Trial]:
+    """Two clusters of raw RFM: a silhouette above .9, from one huge cluster and a few of the largest customers."""
+    raw = held_out.customers[list(RFM)].astype("float64").to_numpy()
+    labels: Labels = KMeans(2, n_init=10, random_state=seed).fit(raw).labels_.astype(np.int64)
+    measured = {
+        "silhouette": separation(raw, labels, seed),
+        "smallest_share": float(np.bincount(labels).min() / len(labels)),
+        "r2_held_out": explained(squared_errors(labels, held_out.log_revenue, seed), held_out.log_revenue),
+    }
+    return [Trial("raw features, k = 2 (easy and useless)", {"clusters": 2}, measured)]

@@ -1,0 +1,261 @@
+"""A model's life on a warehouse: trained, judged, scoring through the gate, rolled back; and what goes wrong."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from rich.console import Console
+
+from lakehouse import delta, job
+from lakehouse.errors import UsageError
+from lakehouse.lake import Lake
+from lakehouse.table import Step, Table
+from ml import lifecycle, scorecard, scoring
+from ml.evidence import CHALLENGER, CHAMPION
+from ml.families import FAMILIES
+from ml.segment.features import describe
+from ml.tracking import Store, StoreError
+from silver import order_lines, orders
+from tests.road.warehouse import Row, accounts, differences, done, lake_at, rows, versions
+
+(SEGMENT,) = FAMILIES["segment"]
+SCORED = [output.table.name for output in SEGMENT.outputs]
+FIRST, DAYS = date(2024, 1, 1), 200
+
+
+def lines_of(shop: str, customers: int, seed: int = 0) -> pd.DataFrame:
+    """Sales to customers of three habits: every week, every month, and one who stopped."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for number in range(customers):
+        gap, until, price = ((7, DAYS, 80), (30, DAYS, 30), (20, 60, 20))[number % 3]
+        day = int(rng.integers(0, 30))
+        while day < until:
+            found.append((f"c{number:03}", FIRST + timedelta(day), round(float(price * rng.lognormal(0, 0.3)), 2)))
+            day += max(1, int(gap * rng.lognormal(0, 0.3)))
+    lines = pd.DataFrame(found, columns=["customer_id", "sold_on", "amount"])
+    return lines.assign(shop_id=shop, order_id=[f"o{n}" for n in range(len(lines))], product_id="P1")
+
+
+def publish(lake: Lake, lines: pd.DataFrame) -> None:
+    """Order lines and their orders in silver, as if the road had brought them."""
+    spark = lake.spark
+    given = spark.createDataFrame(pa.Table.from_pandas(lines, preserve_index=False))
+    said = {"item_type": "product", "line_type": "sale", "currency": "EUR", "country_code": "FR", "status": "delivered"}
+    given = given.withColumns({name: F.lit(value) for name, value in said.items()} | {"quantity": F.lit(1)})
+    for table in (order_lines.TABLE, orders.TABLE):
+        delta.append(lake, table, _all_columns(given, table))
+
+
+def _all_columns(given: DataFrame, table: Table) -> DataFrame:
+    columns = [
+        (F.col(n) if n in given.columns else F.lit(None)).cast(k).alias(n) for n, (k, _) in table.all_columns.items()
+    ]
+    return given.select(columns)
+
+
+@pytest.fixture(scope="module")
+def trained(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A warehouse of two shops, one of them too small to learn from; the other's model is trained and has scored."""
+    lake = lake_at(spark, tmp_path_factory.mktemp("models") / "warehouse")
+    publish(lake, pd.concat([lines_of("big", 240), lines_of("small", 6)]))
+    lifecycle.train(lake, Store(lake), SEGMENT, "big", seed=0)
+    done(score(lake, "big"))
+    return lake
+
+
+@pytest.fixture
+def copied(trained: Lake, tmp_path: Path) -> Iterator[Lake]:
+    folder = tmp_path / "copied"
+    shutil.copytree(trained.warehouse, folder)
+    yield lake_at(trained.spark, folder)
+    shutil.rmtree(folder)
+
+
+def score(lake: Lake, shop: str) -> job.Report:
+    again = lake_at(lake.spark, lake.warehouse)
+    return job.run_steps(again, steps_of(again, shop), Console(file=StringIO()))
+
+
+def steps_of(lake: Lake, shop: str) -> list[Step]:
+    return scoring.steps(SEGMENT, shop, lifecycle.serving(Store(lake), SEGMENT, shop))
+
+
+def of_shop(lake: Lake, table: str, shop: str) -> list[Row]:
+    return sorted((r for r in rows(lake.warehouse, table) if r["shop_id"] == shop), key=str)
+
+
+def test_the_model_beats_the_baseline_and_is_champion(trained: Lake) -> None:
+    champion = Store(trained).alias("segment-big", CHAMPION)
+    assert champion is not None
+    (move,) = lifecycle.moves(trained)
+    assert (move["model"], move["alias"], move["from_version"], move["to_version"]) == (
+        "segment-big",
+        "champion",
+        None,
+        1,
+    )
+    assert "of the baseline's" in move["why"]
+
+
+def test_every_customer_has_one_row_and_the_accounts_balance(trained: Lake) -> None:
+    segments = of_shop(trained, "gold.customer_segments", "big")
+    assert len({row["customer_id"] for row in segments}) == len(segments) == 240
+    assert {row["model"] for row in segments} == {"segment-big v1"}
+    (profiled,) = {sum(row["customers"] for row in of_shop(trained, "gold.segment_profiles", "big"))}
+    assert profiled == 240
+    for account in accounts(trained.warehouse):
+        assert set(differences(account).values()) == {0}
+    lineage = {row["source_table"]: row["until_version"] for row in rows(trained.warehouse, "ops.lineage")}
+    assert lineage["segment-big"] == 1
+
+
+def test_scoring_again_commits_nothing(copied: Lake) -> None:
+    before = versions(copied.warehouse)
+    report = done(score(copied, "big"))
+    assert report.published == []
+    assert {name: v for name, v in versions(copied.warehouse).items() if before[name] != v} == {}
+
+
+def test_without_a_champion_the_baseline_scores_and_says_so(copied: Lake) -> None:
+    big = of_shop(copied, "gold.customer_segments", "big")
+    with pytest.raises(UsageError, match="The baseline serves"):
+        lifecycle.train(copied, Store(copied), SEGMENT, "small", seed=0)
+    done(score(copied, "small"))
+    small = of_shop(copied, "gold.customer_segments", "small")
+    assert {row["model"] for row in small} == {"baseline: RFM quintiles"}
+    assert len(small) == 6
+    assert of_shop(copied, "gold.customer_segments", "big") == big
+
+
+def test_the_same_data_and_seed_give_the_same_scores_and_a_rollback_restores_them(copied: Lake) -> None:
+    store = Store(copied)
+    before = of_shop(copied, "gold.customer_segments", "big")
+    again = lifecycle.train(copied, store, SEGMENT, "big", seed=0)
+    assert again.decision.promoted
+    done(score(copied, "big"))
+    unsigned = [{k: v for k, v in row.items() if not k.startswith("model")} for row in before]
+    rescored = of_shop(copied, "gold.customer_segments", "big")
+    assert [{k: v for k, v in row.items() if not k.startswith("model")} for row in rescored] == unsigned
+    assert {row["model"] for row in rescored} == {"segment-big v2"}
+    assert lifecycle.roll_back(copied, store, SEGMENT, "big", None) == 1
+    done(score(copied, "big"))
+    assert of_shop(copied, "gold.customer_segments", "big") == before
+    assert [(m["from_version"], m["to_version"]) for m in lifecycle.moves(copied)] == [(2, 1), (1, 2), (None, 1)]
+    done(job.run_steps(copied, [scorecard.step(store)], Console(file=StringIO())))
+    board = rows(copied.warehouse, "gold.model_scorecard")
+    assert {row["version"]: row["is_champion"] for row in board} == {1: True, 2: False}
+    assert {"silhouette", "r2_held_out", "adjusted_rand"} <= {row["measure"] for row in board}
+
+
+def test_a_worse_model_is_logged_and_not_promoted(copied: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.segment.training.LEAST_SHARE", 0.9)
+    training = lifecycle.train(copied, Store(copied), SEGMENT, "big", seed=0)
+    assert not training.decision.promoted
+    assert "no segment under 90%" in training.decision.why
+    store = Store(copied)
+    champion, challenger = store.alias("segment-big", CHAMPION), store.alias("segment-big", CHALLENGER)
+    assert champion is not None
+    assert challenger is not None
+    assert (int(champion.version), int(challenger.version)) == (1, training.version)
+
+
+def test_an_evaluation_is_logged_and_changes_nothing(copied: Lake) -> None:
+    store, before = Store(copied), versions(copied.warehouse)
+    evaluated = lifecycle.evaluate(copied, store, SEGMENT, "big", seed=0)
+    assert evaluated.evidence.against_champion is not None
+    assert len(store.versions("segment-big")) == 1
+    assert versions(copied.warehouse) == before
+
+
+def test_a_fresh_process_loads_the_champion_and_scores_the_same(trained: Lake, tmp_path: Path) -> None:
+    store = Store(trained)
+    code = (
+        "import sys, mlflow; mlflow.set_tracking_uri(sys.argv[1]);"
+        "model = mlflow.pyfunc.load_model('models:/segment-big@champion');"
+        "model.predict(model.input_example).to_json(sys.argv[2])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, store.uri, str(tmp_path / "scores.json")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    model = lifecycle.load(store, SEGMENT, "segment-big", 1)
+    ours = model.predict(store.example("segment-big", 1))
+    ours.to_json(tmp_path / "ours.json")
+    assert (tmp_path / "scores.json").read_text() == (tmp_path / "ours.json").read_text()
+
+
+@pytest.mark.parametrize("place", range(len(SCORED)), ids=SCORED)
+def test_the_gate_of_a_scored_table_blocks(copied: Lake, place: int) -> None:
+    step = steps_of(copied, "big")[place]
+    before = rows(copied.warehouse, step.table.name)
+    rule = next(r for r in step.table.row_rules if r.name == "model.not_null")
+
+    def build(**frames: DataFrame) -> DataFrame:
+        return step.build(**frames).withColumn("model", F.lit(None).cast("string"))
+
+    forced = replace(step, build=build, models={"segment-big": 99})
+    report = job.run_steps(copied, [forced], Console(file=StringIO()))
+    assert report.exit_code == 3
+    assert rule.name in report.errors[0][1]
+    assert rows(copied.warehouse, step.table.name) == before
+
+
+def test_a_broken_store_is_one_message(copied: Lake) -> None:
+    database = copied.warehouse / "ops" / "mlflow" / "mlflow.db"
+    database.write_bytes(b"this is no database" * 100)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Store(copied)
+
+
+def test_a_version_that_cannot_be_read_is_one_message(trained: Lake) -> None:
+    with pytest.raises(StoreError, match=r"segment-big version 7 cannot be read .*; train again"):
+        lifecycle.load(Store(trained), SEGMENT, "segment-big", 7)
+
+
+def test_a_training_that_is_killed_changes_nothing_that_serves(copied: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "register", killed)
+    with pytest.raises(KeyboardInterrupt):
+        lifecycle.train(copied, Store(copied), SEGMENT, "big", seed=0)
+    champion = Store(copied).alias("segment-big", CHAMPION)
+    assert champion is not None
+    assert int(champion.version) == 1
+    assert done(score(copied, "big")).published == []
+
+
+def test_what_comes_after_the_day_is_not_seen(trained: Lake) -> None:
+    cut = FIRST + timedelta(120)
+    lines = delta.read(trained, order_lines.TABLE)
+    heads = delta.read(trained, orders.TABLE)
+    later = F.col("sold_on") > F.lit(cut)
+    leaked = lines.withColumns({"amount": F.when(later, F.col("amount") * 7).otherwise(F.col("amount"))})
+    leaked = leaked.withColumn("customer_id", F.when(later, F.lit("c000")).otherwise(F.col("customer_id")))
+    looks = [describe(seen, heads, cut).orderBy("shop_id", "customer_id").collect() for seen in (lines, leaked)]
+    assert looks[0] == looks[1]
+    assert len(looks[0]) > 200
+
+
+def test_unknown_shops_and_empty_warehouses_are_named(trained: Lake, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--shop nowhere: unknown shop; known shops: big, small"):
+        lifecycle.pairs(trained, [SEGMENT], "nowhere")
+    with pytest.raises(UsageError, match=r"silver\.order_lines has no rows"):
+        lifecycle.pairs(lake_at(trained.spark, tmp_path), [SEGMENT], None)
