@@ -1,0 +1,147 @@
+"""Real demand, forecast by the ensemble and by what it is measured against, in one run.
+
+`python -m benchmarks.forecast_real walmart|stallion` prints what came out.
+
+`walmart`: 80 store-departments, 13 weeks from four cuts. `stallion`: 127 agency-products, 6 months from three cuts.
+Each cut's ensemble learns its weights and intervals from origins one horizon apart before it; what members say from an
+origin is worked out once for all cuts. Walmart's recipes were chosen on other store-departments (`--skip 80`) of the
+same weeks. Stallion has no others: its windows were seen when recipes were chosen, so expect 1-3 % less elsewhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+
+from benchmarks.forecast_contenders import CONTENDERS
+from benchmarks.forecast_data import stallion, walmart
+from lakehouse.errors import UsageError
+from ml.forecast.baseline import to_units
+from ml.forecast.ensemble import Fitted
+from ml.forecast.metrics import bias, coverage, mase, naive_scale, paired_ratio, wape
+from ml.forecast.origins import Backtest, Origin, origin
+from ml.forecast.panel import Array, Panel
+from ml.forecast.settings import MEMBERS, Settings
+
+THREE = ("arima", "prophet", "lstm")
+CUTS = {"walmart": (91, 104, 117, 130), "stallion": (42, 48, 54)}
+HORIZON = {"walmart": 13, "stallion": 6}
+SERIES = {"walmart": 80, "stallion": 127}
+_LEAST = {"W": 65, "M": 24}  # periods before the first origin
+_COLUMNS = ("mean", "median", "q025", "q10", "q90", "q975")
+_Answer = TypeVar("_Answer")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", choices=sorted(CUTS))
+    parser.add_argument("--series", type=int, help="how many series")
+    parser.add_argument("--skip", type=int, default=0, help="leave out the first that are drawn (walmart)")
+    parser.add_argument("--origins", type=int, default=4, help="rolling origins that teach weights and intervals")
+    parser.add_argument("--seeds", type=int, default=2, help="seeds of the network")
+    parser.add_argument("--ours", action="store_true", help="without the other contenders")
+    asked = parser.parse_args()
+    series = asked.series or SERIES[asked.data]
+    panel = walmart(series, asked.skip) if asked.data == "walmart" else stallion(series)
+    measure(
+        panel,
+        CUTS[asked.data],
+        HORIZON[asked.data],
+        Settings(origins=asked.origins, lstm_seeds=asked.seeds),
+        asked.ours,
+    )
+
+
+def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Settings, ours: bool) -> None:
+    """Score all contenders at all cuts and print what came out."""
+    cube = panel.cube
+    said: dict[str, list[Array]] = {}
+    means: list[Array] = []
+    bounds: dict[int, list[tuple[Array, Array]]] = {80: [], 95: []}
+    cpu: dict[str, float] = {}
+    origins: dict[int, Origin] = {}
+    for cut in cuts:
+        before = [
+            cut - horizon * k for k in range(settings.origins, 0, -1) if cut - horizon * k >= _LEAST[cube.frequency]
+        ]
+        for one in [*before, cut]:
+            if one not in origins:
+                origins[one], seconds = _timed(partial(origin, cube.until(one, horizon), settings))
+                cpu["four"] = seconds  # of the latest, the longest history
+        history = cube.until(cut, horizon)
+        truth = np.stack([cube.y[:, one : one + horizon] for one in before])
+        tested = Backtest(settings.members, tuple(origins[one] for one in before), truth)
+        fitted = Fitted(panel, horizon, settings, {}, tested, {})
+        for name, chosen in (("three", THREE), ("four", MEMBERS)):
+            kept = [MEMBERS.index(one) for one in chosen]
+            forecast = fitted.only(chosen).combined(history, replace(origins[cut], logs=origins[cut].logs[kept]))
+            wide = {one: forecast.frame[one].to_numpy(float).reshape(len(cube.ids), -1) for one in _COLUMNS}
+            said.setdefault(name, []).append(wide["median"])
+            if name == "three":
+                means.append(wide["mean"])
+                bounds[80].append((wide["q10"], wide["q90"]))
+                bounds[95].append((wide["q025"], wide["q975"]))
+        for number, name in enumerate(MEMBERS):
+            alone = to_units(origins[cut].logs[number], origins[cut].unit)
+            said.setdefault(name, []).append(alone)
+        for name, contender in CONTENDERS.items():
+            if not ours:
+                answer, cpu[name] = _timed(partial(contender, history))
+                said.setdefault(name, []).append(answer)
+        latest = ", ".join(
+            f"{name} {_mase(cube.y, each[-1:], (cut,), panel).mean():.3f}" for name, each in said.items()
+        )
+        print(f"after {cut} periods, MASE: {latest}", flush=True)
+    truth = np.concatenate([cube.y[:, cut : cut + horizon] for cut in cuts], axis=1)
+    print(f"\n{len(cube.ids)} series, {horizon} periods, {len(cuts)} cuts; MASE in units of the seasonal-naive error")
+    errors = {name: _mase(cube.y, answers, cuts, panel) for name, answers in said.items()}
+    for name, answers in said.items():
+        together = np.concatenate(answers, axis=1)
+        cost = f"{cpu[name] / len(cube.ids):.3f} CPU s per series" if name in cpu else ""
+        sizes = f"WAPE {wape(truth, together):.4f}  bias {bias(truth, together):+.4f}"
+        print(f"{name:26} MASE {errors[name].mean():.4f}  {sizes}  {cost}")
+    print(f"the mean of three: bias {bias(truth, np.concatenate(means, axis=1)):+.4f}")
+    for level, pairs in bounds.items():
+        bottom, top = (np.concatenate(side, axis=1) for side in zip(*pairs, strict=True))
+        each = [coverage(truth[:, k * horizon : (k + 1) * horizon], *pair) for k, pair in enumerate(pairs)]
+        by_cut = ", ".join(f"{one:.3f}" for one in each)
+        print(f"coverage of {level} %: {coverage(truth, bottom, top):.3f}; by cut {by_cut}")
+    best = min(THREE, key=lambda name: errors[name].mean())
+    asked = [("three", best), ("three", "four"), ("four", "boosting"), ("four", best)]
+    asked += [("three", name) for name in CONTENDERS if name in errors]
+    for name, other in asked:
+        ratio, low, high = paired_ratio(errors[name], errors[other])
+        print(f"{name} / {other:26} {ratio:.3f} [{low:.3f}, {high:.3f}]")
+
+
+def _mase(y: Array, answers: list[Array], cuts: tuple[int, ...], panel: Panel) -> Array:
+    """The mean over cuts of each series' MASE."""
+    season = panel.cube.until(cuts[0], 1).season
+    rows = [
+        mase(y[:, cut : cut + one.shape[1]], one, naive_scale(y[:, :cut], season))
+        for one, cut in zip(answers, cuts, strict=True)
+    ]
+    return np.asarray(np.nanmean(rows, axis=0))
+
+
+def _timed(task: Callable[[], _Answer]) -> tuple[_Answer, float]:
+    """An answer and the CPU seconds that it took, those of child processes (Prophet's) included."""
+    before = os.times()
+    answer = task()
+    after = os.times()
+    return answer, sum(after[:4]) - sum(before[:4])
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UsageError as error:
+        sys.exit(str(error))

@@ -1,0 +1,52 @@
+"""A backtest as plain files: arrays in npz, words in JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml.forecast.fallback import Fallbacks
+from ml.forecast.origins import Backtest, Origin
+
+_ARRAYS, _WORDS = "backtest.npz", "backtest.json"
+
+
+def save_backtest(backtest: Backtest, folder: Path) -> None:
+    """Write all origins to `backtest.npz` and `backtest.json`."""
+    arrays: dict[str, Any] = {"truth": backtest.truth}
+    words = []
+    for number, one in enumerate(backtest.origins):
+        arrays |= {
+            f"{number}.logs": one.logs,
+            f"{number}.unit": one.unit,
+            f"{number}.spread": one.spread,
+            f"{number}.scale": one.scale,
+            f"{number}.fallback": one.fallback.forecast,
+            f"{number}.own_spread": one.fallback.own_spread,
+        }
+        words.append({"demand": one.demand.tolist(), "reasons": list(one.fallback.reasons)})
+    np.savez_compressed(folder / _ARRAYS, **arrays)
+    (folder / _WORDS).write_text(json.dumps({"names": list(backtest.names), "origins": words}, indent=1))
+
+
+def load_backtest(folder: Path) -> Backtest:
+    """Read what `save_backtest` wrote."""
+    words: dict[str, Any] = json.loads((folder / _WORDS).read_text())
+    with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
+        origins = tuple(
+            Origin(
+                logs=arrays[f"{number}.logs"],
+                unit=arrays[f"{number}.unit"],
+                spread=arrays[f"{number}.spread"],
+                scale=arrays[f"{number}.scale"],
+                demand=np.array(said["demand"]),
+                fallback=Fallbacks(
+                    tuple(said["reasons"]), arrays[f"{number}.fallback"], arrays[f"{number}.own_spread"]
+                ),
+            )
+            for number, said in enumerate(words["origins"])
+        )
+        return Backtest(tuple(words["names"]), origins, arrays["truth"])

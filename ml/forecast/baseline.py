@@ -1,0 +1,217 @@
+"""What all members share: the log scale, the seasonality, and the pooled effects of features.
+
+Members forecast what is left, `z`, so each of them starts from the seasonality of the whole panel. A forecast is
+`to_units(base + z)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.forecast.design import design
+from ml.forecast.last_year import weekly_alignment
+from ml.forecast.panel import Array, History
+from ml.forecast.settings import Settings
+
+_SMOOTHING = 0.6  # how much of a series' own week-to-week noise is taken out of last year
+_SECOND_YEAR = 0.4  # weight of the year before last, where there is one
+_CATEGORY_PRIOR = 6.0  # series of other categories that weigh as much as one of the same
+_RIDGE = 10.0  # periods of no effect that the panel starts from: series share their shocks, so periods count
+_HALF_LIFE_YEARS = 1.0
+_WEEKS_FOR_LAST_YEAR = 60
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The shared part of a forecast, on the log scale of `y / unit` (see `to_log`).
+
+    `base` (series, T + horizon) is what is expected before a member speaks, `z` (series, T) what the past held beyond
+    it, NaN where unknown, with outliers cut at 4 robust standard deviations. `design` (series, T + horizon, columns)
+    are the features of local regressions.
+    """
+
+    unit: Array
+    base: Array
+    z: Array
+    design: Array
+    recency: Array  # (T,) weights of past periods, 1 for the last
+
+    def to_units(self, z: Array) -> Array:
+        """Forecasts in units of y from `z` (series, horizon)."""
+        horizon = z.shape[1]
+        return to_units(self.base[:, -horizon:] + z, self.unit)
+
+    def only(self, rows: npt.NDArray[np.intp]) -> Baseline:
+        """The same of some of the series."""
+        return Baseline(self.unit[rows], self.base[rows], self.z[rows], self.design[rows], self.recency)
+
+
+def to_log(y: Array, unit: Array) -> Array:
+    """log1p of y in its unit. Negative values, returns beyond sales, count as nothing."""
+    logs: Array = np.log1p(np.clip(y, 0, None) / unit[:, None])
+    return logs
+
+
+def to_units(logs: Array, unit: Array) -> Array:
+    """The inverse of `to_log`, never below 0."""
+    return np.clip(np.expm1(np.minimum(logs, 30.0)) * unit[:, None], 0, None)
+
+
+def baseline(history: History, settings: Settings) -> Baseline:
+    """Learn the shared part from the past of a whole panel."""
+    unit = np.clip(row_means(np.clip(history.y, 0, None)), 1e-9, 1.0)
+    logs = to_log(history.y, unit)
+    alignment = None
+    if history.frequency == "W" and history.length >= _WEEKS_FOR_LAST_YEAR:
+        alignment = weekly_alignment(history.dates, settings.easter)
+        base = _last_year(logs, alignment, history)
+    elif history.frequency == "M" and history.length >= 18:
+        base = _seasonality(logs, history.dates.month.to_numpy() - 1, 12, history.category)
+    elif history.frequency == "D" and history.length >= 21:
+        base = _seasonality(logs, history.dates.dayofweek.to_numpy(), 7, history.category)
+    else:
+        base = np.zeros((len(history.ids), len(history.dates)))
+    columns = design(history, alignment)
+    age = np.arange(history.length)[::-1]
+    recency: Array = 0.5 ** (age / (_HALF_LIFE_YEARS * history.year))
+    z = without_outliers(logs - base[:, : history.length])
+    base = base + columns @ _pooled_effects(z, columns[:, : history.length], recency)
+    return Baseline(
+        unit=unit,
+        base=base,
+        z=without_outliers(logs - base[:, : history.length]),
+        design=columns,
+        recency=recency,
+    )
+
+
+def row_means(values: Array) -> Array:
+    """The mean of each row over what is known, 0 where nothing is."""
+    known = np.isfinite(values)
+    means: Array = np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    return means
+
+
+def row_medians(values: Array) -> Array:
+    """The median of each row over what is known, 0 where nothing is."""
+    known = np.isfinite(values).any(axis=1)
+    medians = np.zeros(len(values))
+    medians[known] = np.nanmedian(values[known], axis=1)
+    return medians
+
+
+def without_outliers(values: Array) -> Array:
+    """Each row cut at 4 robust standard deviations (median absolute deviation) around its median."""
+    middle = row_medians(values)[:, None]
+    spread = 1.4826 * row_medians(np.abs(values - middle))[:, None]
+    return np.where(spread > 0, np.clip(values, middle - 4 * spread, middle + 4 * spread), values)
+
+
+def moving_mean(values: Array, reach: int) -> Array:
+    """The mean of each row over `reach` periods on both sides, over what is known; NaN where nothing is."""
+    known = np.isfinite(values)
+    kernel = np.ones(2 * reach + 1)
+
+    def summed(rows: Array) -> Array:
+        width = rows.shape[1]
+        return np.apply_along_axis(lambda row: np.convolve(row, kernel)[reach : reach + width], 1, rows)
+
+    count = summed(known.astype(float))
+    sums = summed(np.where(known, values, 0.0))
+    return np.where(count > 0.5, sums / np.maximum(count, 1), np.nan)
+
+
+def pooled(values: Array, category: tuple[str, ...]) -> Array:
+    """For each row the mean of its category's rows, drawn to the median of all rows; 0 where nothing is known.
+
+    A category with few series leans on the others: the median of all counts as `_CATEGORY_PRIOR` series.
+    """
+    known = np.isfinite(values)
+    overall = np.zeros(values.shape[1])
+    some = known.any(axis=0)
+    overall[some] = np.nanmedian(values[:, some], axis=0)
+    names = np.array(category)
+    result = np.empty_like(values)
+    for name in set(category):
+        rows = names == name
+        count = known[rows].sum(axis=0)
+        sums = np.where(known[rows], values[rows], 0.0).sum(axis=0)
+        result[rows] = (sums + _CATEGORY_PRIOR * overall) / (count + _CATEGORY_PRIOR)
+    return result
+
+
+def _last_year(logs: Array, alignment: Array, history: History) -> Array:
+    """Last year's aligned week, with the noise of single weeks taken out, and the year before last where it is known.
+
+    A week's deviation from its neighbours has a part that all series share, which is kept, and one of its own, which
+    is shrunk the more, the less such deviations differ from noise in that week (James and Stein).
+    """
+    own = logs - moving_mean(logs, 1)
+    shared = pooled(own, history.category)
+    own = own - shared
+    noise = 1.4826 * row_medians(np.abs(own))[:, None] + 1e-9
+    strength = np.sqrt(row_means((np.clip(own / noise, -6, 6) ** 2).T))
+    usual = np.median(strength[strength > 0]) if (strength > 0).any() else 1.0
+    shrink = _SMOOTHING * np.minimum(1.0, (usual / np.maximum(strength, 1e-9)) ** 2)
+    smooth = logs - shrink * np.nan_to_num(own)
+    past = history.length
+    reference = _looked_up(smooth, alignment[:, :past])
+    shape = smooth - moving_mean(logs, 10)
+    twice = (alignment @ alignment)[:, :past]
+    change = _looked_up(shape, twice) - _looked_up(shape, alignment[:, :past])
+    reference = reference + _SECOND_YEAR * np.nan_to_num(change)
+    return _filled(reference, logs)
+
+
+def _looked_up(values: Array, alignment: Array) -> Array:
+    known = np.isfinite(values)
+    weight = known.astype(float) @ alignment.T
+    sums = np.where(known, values, 0.0) @ alignment.T
+    found: Array = np.where(weight > 0.3, sums / np.maximum(weight, 0.3), np.nan)
+    return found
+
+
+def _filled(reference: Array, logs: Array) -> Array:
+    """Series without a last year move as the others do, around their own level."""
+    recent = row_means(logs[:, -26:])[:, None]
+    known = np.isfinite(reference)
+    common = np.nan_to_num(pooled(reference - recent, ("all",) * len(logs)))
+    filled: Array = np.where(known, reference, recent + common)
+    return filled
+
+
+def _seasonality(logs: Array, slot: npt.NDArray[np.intp], slots: int, category: tuple[str, ...]) -> Array:
+    """How each month of the year, or day of the week, differs from the year or week around it.
+
+    A series' own mean, drawn to its category's. `slot` (T + horizon,) is the month or weekday of each period.
+    """
+    deviation = logs - moving_mean(logs, slots // 2)
+    past = slot[: logs.shape[1]]
+    own = np.full((len(logs), slots), np.nan)
+    count = np.zeros((len(logs), slots))
+    for number in range(slots):
+        cells = deviation[:, past == number]
+        count[:, number] = np.isfinite(cells).sum(axis=1)
+        own[:, number] = np.where(count[:, number] > 0, row_means(cells), np.nan)
+    season = np.nan_to_num(own) * count + pooled(own, category) * _CATEGORY_PRIOR
+    season /= count + _CATEGORY_PRIOR
+    season -= season.mean(axis=1, keepdims=True)
+    return np.asarray(season[:, slot], dtype=float)
+
+
+def _pooled_effects(z: Array, columns: Array, recency: Array) -> Array:
+    """One coefficient per column for the whole panel: weighted ridge regression within series."""
+    if columns.shape[2] == 0:
+        return np.zeros(0)
+    weight = np.isfinite(z) * recency[None, :]
+    total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
+    target = np.nan_to_num(z) - (np.nan_to_num(z) * weight).sum(axis=1, keepdims=True) / total
+    centred = columns - ((columns * weight[:, :, None]).sum(axis=1) / total)[:, None, :]
+    gram = np.einsum("ntk,nt,ntj->kj", centred, weight, centred, optimize=True)
+    moment = np.einsum("ntk,nt,nt->k", centred, weight, target)
+    gram[np.diag_indices_from(gram)] += _RIDGE * len(z)
+    effects: Array = np.linalg.solve(gram, moment)
+    return effects

@@ -1,0 +1,59 @@
+"""Features of regressions: what is known ahead and the calendar, filled and on one scale."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ml.forecast.panel import Array, History
+
+_DAYS_FOR_YEARLY = 550  # 18 months: with less, a yearly wave is guessed from a trend
+_WAVES = 3
+
+
+def design(history: History, alignment: Array | None) -> Array:
+    """Columns (series, T + horizon, k) for regressions on the log scale.
+
+    With an `alignment` (weeks), the target is a ratio to last year, so features are changes since then: a promotion
+    in both years explains nothing. Monthly panels leave list prices out: one series has too few price changes to learn
+    from, and its trend takes their place.
+    """
+    values = filled(history)
+    if history.frequency == "M":
+        values = values[:, :, [i for i, name in enumerate(history.known) if "price" not in name]]
+    if alignment is not None:
+        compared = alignment.sum(axis=1) > 0.5
+        earlier = np.einsum("ts,nsk->ntk", alignment, values)
+        values = np.where(compared[None, :, None], values - earlier, 0.0)
+    waves = _calendar(history)
+    calendar = np.broadcast_to(waves[None], (len(history.ids), *waves.shape))
+    return standardised(np.concatenate([values, calendar], axis=2), history.length)
+
+
+def filled(history: History) -> Array:
+    """The known features with each unknown value replaced by the series' median, 0 where it has none."""
+    values = history.x.copy()
+    for k in range(values.shape[2]):
+        column = values[:, :, k]
+        some = np.isfinite(column[:, : history.length]).any(axis=1)
+        usual = np.zeros(len(column))
+        if some.any():
+            usual[some] = np.nanmedian(column[some, : history.length], axis=1)
+        values[:, :, k] = np.where(np.isfinite(column), column, usual[:, None])
+    return values
+
+
+def standardised(values: Array, length: int) -> Array:
+    """Columns divided by their standard deviation over the panel's past; columns that never change become 0."""
+    past = values[:, :length]
+    mean, spread = past.mean(axis=(0, 1)), past.std(axis=(0, 1))
+    changing = spread > 1e-9
+    scaled: Array = np.where(changing, (values - mean) / np.where(changing, spread, 1.0), 0.0)
+    return np.clip(scaled, -8, 8)
+
+
+def _calendar(history: History) -> Array:
+    """Yearly waves of daily series; weekdays, months and last year's weeks are in the baseline."""
+    if history.frequency != "D" or history.length < _DAYS_FOR_YEARLY:
+        return np.zeros((len(history.dates), 0))
+    turn = 2 * np.pi * history.dates.dayofyear.to_numpy() / 365.25
+    return np.stack([wave(k * turn) for k in range(1, _WAVES + 1) for wave in (np.sin, np.cos)], axis=1)

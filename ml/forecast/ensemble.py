@@ -1,0 +1,214 @@
+"""The ensemble: fitted on a panel, forecasting every series of it, kept as plain files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lakehouse.errors import UsageError
+from ml.forecast import conformal, weights
+from ml.forecast.backtest_files import load_backtest, save_backtest
+from ml.forecast.baseline import baseline, to_units
+from ml.forecast.fallback import fallbacks
+from ml.forecast.frames import Forecast, forecast_of
+from ml.forecast.member import Member
+from ml.forecast.origins import Backtest, Origin, ask, backtest, members
+from ml.forecast.origins import fit as fit_members
+from ml.forecast.panel import Array, History, Panel, leaking
+from ml.forecast.settings import QUANTILES, Settings
+
+__all__ = ["Fitted", "Forecast", "fit"]
+
+_MEAN_PRIOR = 0.5  # of an average category's volume: how much a category's mean correction leans on the panel's
+_FALLBACK = "fallback"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """An ensemble that has learnt from `panel`: its members, and the backtest that weights and intervals come from.
+
+    `dropped` says which known features are not used, and why.
+    """
+
+    panel: Panel
+    horizon: int
+    settings: Settings
+    asked: dict[str, Member]
+    backtest: Backtest
+    dropped: dict[str, str]
+
+    def only(self, names: tuple[str, ...]) -> Fitted:
+        """The ensemble of some of the members, from the same backtest."""
+        settings = replace(self.settings, members=names)
+        kept = {name: member for name, member in self.asked.items() if name in names}
+        return replace(self, settings=settings, asked=kept, backtest=self.backtest.only(names))
+
+    def predict(self, panel_with_future: Panel | None = None) -> Forecast:
+        """Forecast every series of a panel (by default the one learnt from) for the horizon after its last period.
+
+        The panel may hold later values and other series than the one learnt from: local members learn from it anew,
+        global ones apply what they know, and new series take the average weights and widths.
+        """
+        panel = panel_with_future or self.panel
+        _same_kind(self.panel, panel)
+        history = panel.cube.until(panel.cube.length, self.horizon)
+        _future_is_known(panel, history)
+        shared = baseline(history, self.settings)
+        return self.combined(history, ask(self.asked, history, shared, fallbacks(history, shared)))
+
+    def combined(self, history: History, said: Origin) -> Forecast:
+        """One forecast from what the members said from a history."""
+        place = {name: row for row, name in enumerate(self.panel.cube.ids)}
+        where = np.array([place.get(name, -1) for name in history.ids], dtype=np.intp)
+        weight = _of_series(weights.learn(self.backtest), where, axis=1)
+        median = weights.combine(said.logs, weight)
+        mean = to_units(median, said.unit) * self._correction(history.category)[:, None]
+        mean = np.where(said.fallback.used[:, None], said.fallback.forecast, mean)
+        quantiles = self.quantiles(said, median, where)
+        _like_their_past(quantiles, said, history)
+        return forecast_of(history, said, self.settings.members, weight, mean, np.sort(quantiles, axis=0))
+
+    def medians(self) -> Array:
+        """What the ensemble would have said at the rolling origins, on their log scale, (origins, series, horizon)."""
+        weight = weights.learn(self.backtest)
+        return np.stack([weights.combine(one.logs, weight) for one in self.backtest.origins])
+
+    def expected(self) -> Array:
+        """The means that the ensemble would have said at the rolling origins, in units of y."""
+        correction = self._correction(self.panel.cube.category)[:, None]
+        means = []
+        for logs, one in zip(self.medians(), self.backtest.origins, strict=True):
+            units = to_units(logs, one.unit)
+            means.append(np.where(one.fallback.used[:, None], one.fallback.forecast, units * correction))
+        return np.stack(means)
+
+    def save(self, folder: Path) -> None:
+        """Write the ensemble as plain files into a new folder: Parquet, JSON, npz and the members' own."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise UsageError(
+                f"{folder} is not empty: save an ensemble to a new folder, so that it is not mixed with another"
+            )
+        self.panel.frame.to_parquet(folder / "panel.parquet", index=False)
+        if self.panel.groups is not None:
+            self.panel.groups.to_parquet(folder / "groups.parquet", index=False)
+        about = {
+            "horizon": self.horizon,
+            "settings": asdict(self.settings),
+            "frequency": self.panel.frequency,
+            "known": self.panel.known,
+        }
+        (folder / "ensemble.json").write_text(json.dumps(about, indent=1))
+        save_backtest(self.backtest, folder)
+        for member in self.asked.values():
+            member.save(folder)
+
+    @staticmethod
+    def load(folder: Path) -> Fitted:
+        """Read what `save` wrote."""
+        if not (folder / "ensemble.json").is_file():
+            raise UsageError(f"{folder} holds no saved forecast ensemble (no ensemble.json): train and save one first")
+        about: dict[str, Any] = json.loads((folder / "ensemble.json").read_text())
+        settings = Settings(**{**about["settings"], "members": tuple(about["settings"]["members"])})
+        frame, groups = pd.read_parquet(folder / "panel.parquet"), folder / "groups.parquet"
+        named = pd.read_parquet(groups) if groups.is_file() else None
+        panel = Panel(frame, about["frequency"], tuple(about["known"]), named)
+        asked = members(settings)
+        for member in asked.values():
+            member.load(folder)
+        return Fitted(panel, about["horizon"], settings, asked, load_backtest(folder), leaking(panel))
+
+    def quantiles(self, said: Origin, median: Array, where: npt.NDArray[np.intp]) -> Array:
+        """Quantiles (levels, series, horizon) in units of y; a regular series' middle one is the ensemble's median."""
+        origins = self.backtest.origins
+        if origins:
+            last = origins[-1]
+            learnt = conformal.learn(
+                self.backtest.true_logs - self.medians(),
+                np.stack([one.spread for one in origins]),
+                np.where(last.fallback.used, _FALLBACK, last.demand),
+                weights.buckets(self.horizon),
+            )
+            intervals = conformal.Intervals(learnt.offsets, _of_series(learnt.width, where, axis=0))
+        else:
+            intervals = conformal.untaught(said.spread, self.horizon)
+        logs = intervals.around(median, np.where(said.fallback.used, _FALLBACK, said.demand))
+        regular = ~said.fallback.used
+        logs[QUANTILES.index(0.5), regular] = median[regular]
+        return np.stack([to_units(one, said.unit) for one in logs])
+
+    def _correction(self, category: tuple[str, ...]) -> Array:
+        """Truths over medians at the rolling origins, per category and drawn to the panel's, for series of `category`.
+
+        A median on the log scale lies below the mean; the ratio of sums is Duan's smearing (1983,
+        doi:10.1080/01621459.1983.10478017) weighted by volume.
+        """
+        if not self.backtest.origins:
+            return np.ones(len(category))
+        said = np.stack([to_units(m, one.unit) for m, one in zip(self.medians(), self.backtest.origins, strict=True)])
+        counts = np.isfinite(self.backtest.truth)
+        counts &= np.stack([~one.fallback.used for one in self.backtest.origins])[:, :, None]
+        sold = np.where(counts, self.backtest.truth, 0.0).sum(axis=(0, 2))
+        expected = np.where(counts, said, 0.0).sum(axis=(0, 2))
+        overall = sold.sum() / expected.sum() if expected.sum() > 0 else 1.0
+        learnt = np.array(self.panel.cube.category)
+        prior = _MEAN_PRIOR * expected.sum() / len(set(learnt)) + 1e-9
+        ratio = {
+            name: (sold[learnt == name].sum() + prior * overall) / (expected[learnt == name].sum() + prior)
+            for name in set(learnt)
+        }
+        ratios: Array = np.array([ratio.get(name, overall) for name in category])
+        return np.clip(ratios, 0.7, 2.0)
+
+
+def fit(panel: Panel, horizon: int, settings: Settings | None = None) -> Fitted:
+    """Learn to forecast `horizon` periods: members from all data, weights and intervals from rolling origins."""
+    settings = settings or Settings()
+    if horizon < 1:
+        raise UsageError(f"horizon {horizon}: forecast at least 1 period")
+    cube = panel.cube
+    if cube.length < 4:
+        raise UsageError(f"the panel has {cube.length} known periods: at least 4 are needed to forecast anything")
+    tested = backtest(cube, horizon, settings)
+    history = cube.until(cube.length, horizon)
+    shared = baseline(history, settings)
+    asked = members(settings)
+    fit_members(asked, history, shared, fallbacks(history, shared))
+    return Fitted(panel, horizon, settings, asked, tested, leaking(panel))
+
+
+def _same_kind(learnt: Panel, panel: Panel) -> None:
+    if (learnt.frequency, learnt.known) != (panel.frequency, panel.known):
+        here, there = (
+            f"{one.frequency} periods with {', '.join(one.known) or 'no features'}" for one in (panel, learnt)
+        )
+        raise UsageError(
+            f"the panel has {here}, the ensemble learnt from {there}: train again, or build the panel alike"
+        )
+
+
+def _future_is_known(panel: Panel, history: History) -> None:
+    """Features that all end at the cut were forgotten, not unknown."""
+    if history.known and not np.isfinite(history.x[:, history.length :]).any():
+        raise UsageError(
+            f"no future values of {', '.join(history.known)} after {panel.cut:%F}, for {history.horizon} periods of "
+            f"{len(history.ids)} series: add rows with what is planned (NaN where nothing is known yet)"
+        )
+
+
+def _of_series(values: Array, where: npt.NDArray[np.intp], axis: int) -> Array:
+    """Learnt values by series in the order asked; new series (-1) get the mean of all."""
+    return np.take(np.concatenate([values, values.mean(axis=axis, keepdims=True)], axis=axis), where, axis=axis)
+
+
+def _like_their_past(quantiles: Array, said: Origin, history: History) -> None:
+    """Constant and negative series, whose errors the log scale cannot hold, spread as their own last year did."""
+    for row in np.flatnonzero(said.fallback.own_spread):
+        known = history.y[row][np.isfinite(history.y[row])][-history.year :]
+        quantiles[:, row] = said.fallback.forecast[row] + np.quantile(known - known.mean(), QUANTILES)[:, None]

@@ -1,0 +1,189 @@
+"""The family of forecasts: its tables, and how their rows are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from gold import (
+    demand_daily,
+    demand_forecast,
+    demand_periods,
+    forecast_members,
+    forecast_metrics,
+    inventory_plan,
+    revenue_forecast,
+    sales_by_country,
+    sales_daily,
+    stock_position,
+)
+from gold.declare import as_declared
+from lakehouse.table import Read, Table
+from ml.experiment import Experiment, Frames, Output, Served
+from ml.forecast import panels
+from ml.forecast.frames import Forecast
+from ml.forecast.lead_time import LEVELS
+from ml.forecast.model import ForecastModel, SeasonalNaive
+from ml.forecast.panel import Panel
+from ml.forecast.settings import column
+from ml.forecast.training import train_days, train_periods
+from silver import calendar, products, promotions
+
+LEAD_TIME_DAYS = 14
+"""Taken where a supplier's lead time is not known."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """The forecast of a shop's series as of now; several tables are made from it."""
+
+    panel: Panel
+    forecast: Forecast
+    shop_id: str
+
+
+def _say(served: Served, frames: Frames) -> Said:
+    if "said" not in served.once:
+        driver = frames["demand_daily"] if "demand_daily" in frames else frames["demand_periods"]
+        panel = panels.of_products(frames) if "demand_daily" in frames else panels.of_periods(frames)
+        row = driver.select("shop_id").first()
+        served.once["said"] = Said(panel, served.model.series(panel), row["shop_id"] if row else "")
+    said: Said = served.once["said"]
+    return said
+
+
+def demand(served: Served, frames: Frames) -> DataFrame:
+    """Every series, category and the total, period by period."""
+    said = _say(served, frames)
+    series = said.forecast.frame.assign(level="series")
+    above = served.model.levels(said.panel, said.forecast).rename(columns={"name": "series_id"})
+    rows = pd.concat([series, above.assign(is_fallback=False, fallback=None)], ignore_index=True)
+    rows = rows.assign(frequency=said.panel.frequency, shop_id=said.shop_id).rename(columns={"on": "period_on"})
+    return _table(rows, served, frames, demand_forecast.TABLE)
+
+
+def members(served: Served, frames: Frames) -> DataFrame:
+    """Each member's forecast; where a plain rule stands in, that one alone."""
+    said = _say(served, frames)
+    keys = ["series_id", "on"]
+    rules = said.forecast.frame.loc[said.forecast.frame["is_fallback"], [*keys, "mean"]]
+    voting = said.forecast.members.merge(said.forecast.frame[[*keys, "is_fallback"]], on=keys)
+    voting = voting[~voting["is_fallback"]].drop(columns="is_fallback")
+    plain = rules.rename(columns={"mean": "forecast"}).assign(member="plain rule", weight=1.0)
+    rows = pd.concat([voting, plain], ignore_index=True).rename(columns={"on": "period_on"})
+    return _table(rows.assign(shop_id=said.shop_id), served, frames, forecast_members.TABLE)
+
+
+def metrics(served: Served, frames: Frames) -> DataFrame:
+    """What was measured when the model was trained."""
+    said = _say(served, frames)
+    return _table(served.model.measured.assign(shop_id=said.shop_id), served, frames, forecast_metrics.TABLE)
+
+
+def revenue(served: Served, frames: Frames) -> DataFrame:
+    """The shop's net revenue, day by day."""
+    said = _say(served, frames)
+    rows = served.model.of_revenue(panels.of_revenue(frames)).rename(columns={"on": "sold_on"})
+    return _table(rows.assign(shop_id=said.shop_id), served, frames, revenue_forecast.TABLE)
+
+
+def inventory(served: Served, frames: Frames) -> DataFrame:
+    """What to order, from the quantiles of the demand over the lead time (order up to two lead times of demand)."""
+    said = _say(served, frames)
+    ids = list(said.panel.cube.ids)
+    stock = frames["stock_position"].select("product_id", "on_hand", "on_order", "lead_time_days").toPandas()
+    stock = stock.set_index("product_id").reindex(ids)
+    days = pd.to_numeric(stock["lead_time_days"]).fillna(LEAD_TIME_DAYS).clip(lower=1).astype(int)
+    plan = served.model.lead_times(said.panel, said.forecast, dict(zip(ids, days, strict=True)))
+    plan = plan.set_index("series_id").reindex(ids)
+    expected = plan["mean"].to_numpy(float)
+    reorder = np.maximum(plan["q95"].to_numpy(float), expected)
+    counted = stock["on_hand"].notna().to_numpy()
+    position = (pd.to_numeric(stock["on_hand"]).fillna(0) + pd.to_numeric(stock["on_order"]).fillna(0)).to_numpy(float)
+    needed = np.ceil(np.maximum(reorder + expected - position, 0))
+    is_low = position <= reorder
+    alert = np.select(
+        [~counted, is_low & (reorder > 0), position <= reorder + expected / 2],
+        ["not counted", "order now", "order soon"],
+        "enough",
+    )
+    risk = np.array([_risk(row, position[place]) for place, (_, row) in enumerate(plan.iterrows())])
+    rows = pd.DataFrame(
+        {
+            "shop_id": said.shop_id,
+            "product_id": ids,
+            "as_of_on": said.panel.cut,
+            "lead_time_days": days.to_numpy(),
+            "on_hand": stock["on_hand"].astype("Int64").array,
+            "on_order": stock["on_order"].astype("Int64").array,
+            "lead_time_demand": expected,
+            "lead_time_q95": plan["q95"].to_numpy(float),
+            "reorder_point": reorder,
+            "safety_stock": reorder - expected,
+            "order_quantity": np.where(counted & is_low, needed, 0).astype("int64"),
+            "stockout_risk": np.where(counted, risk, np.nan),
+            "alert": alert,
+        }
+    )
+    return _table(rows, served, frames, inventory_plan.TABLE)
+
+
+def _risk(plan: pd.Series[float], position: float) -> float:
+    """Chance that the demand is above the position, between the known quantiles in proportion; at least .01."""
+    quantiles = np.maximum.accumulate([float(plan[column(level)]) for level in LEVELS])
+    return float(1 - np.interp(position, [0.0, *quantiles], [0.0, *LEVELS]))
+
+
+def _table(rows: pd.DataFrame, served: Served, frames: Frames, table: Table) -> DataFrame:
+    spark = next(iter(frames.values())).sparkSession
+    own = [
+        field.name for field in table.fields if field.name in rows.columns and field.name not in ("model", "model_run")
+    ]
+    made = pa.Table.from_pandas(rows[own], preserve_index=False)
+    nulls = [place for place, kind in enumerate(made.schema.types) if pa.types.is_null(kind)]
+    for place in nulls:  # a column without any value has no type of its own
+        name = made.column_names[place]
+        made = made.set_column(place, name, made.column(place).cast(pa.string()))
+    frame = spark.createDataFrame(made)
+    return as_declared(served.sign(frame), table)
+
+
+_SERIES = (
+    Output(demand_forecast.TABLE, demand),
+    Output(forecast_members.TABLE, members),
+    Output(forecast_metrics.TABLE, metrics),
+)
+
+DAYS = Experiment(
+    name="forecast",
+    meaning="Demand by product and day: ARIMA, LSTM, Prophet and boosted trees, weighted by how they did.",
+    reads=(
+        Read(demand_daily.TABLE),
+        Read(sales_daily.TABLE),
+        Read(sales_by_country.TABLE),
+        Read(stock_position.TABLE),
+        Read(products.TABLE),
+        Read(promotions.TABLE),
+        Read(calendar.TABLE),
+    ),
+    outputs=(*_SERIES, Output(revenue_forecast.TABLE, revenue), Output(inventory_plan.TABLE, inventory)),
+    train=train_days,
+    load=ForecastModel.load,
+    baseline=SeasonalNaive(),
+    baseline_label="seasonal naive",
+)
+
+PERIODS = Experiment(
+    name="forecast",
+    meaning="Weekly and monthly series of sources without order lines, by the same ensemble.",
+    reads=(Read(demand_periods.TABLE),),
+    outputs=_SERIES,
+    train=train_periods,
+    load=ForecastModel.load,
+    baseline=SeasonalNaive(),
+    baseline_label="seasonal naive",
+)

@@ -1,0 +1,87 @@
+"""What a forecast is worth: measured on the newest origin, with weights and intervals learnt from the older ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from ml.forecast import weights
+from ml.forecast.baseline import to_units
+from ml.forecast.ensemble import Fitted
+from ml.forecast.metrics import bias, coverage, mase, wape
+from ml.forecast.origins import Backtest
+from ml.forecast.panel import SEASON, Array
+from ml.forecast.settings import QUANTILES
+
+EVERYTHING = "all"
+NAIVE = "seasonal naive"
+ENSEMBLE = "ensemble"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The newest origin: what then happened, and what was said, each (series, horizon) in units of y.
+
+    `said` has the ensemble, each member and the seasonal naive forecast; `quantiles` (levels, series, horizon) are the
+    ensemble's; `scale` the seasonal-naive errors of the past (series,).
+    """
+
+    dates: pd.DatetimeIndex
+    truth: Array
+    said: dict[str, Array]
+    quantiles: Array
+    scale: Array
+    demand: np.ndarray[tuple[int], np.dtype[np.str_]]
+
+    def errors(self, member: str) -> Array:
+        """MASE of each series; NaN where the truth is not known."""
+        return mase(self.truth, self.said[member], self.scale)
+
+    def measures(self) -> pd.DataFrame:
+        """Every measure of everything said, over all series and by class of demand."""
+        rows = []
+        for name in (EVERYTHING, *np.unique(self.demand)):
+            inside = np.ones(len(self.truth), bool) if name == EVERYTHING else self.demand == name
+            truth, series = self.truth[inside], int(inside.sum())
+            if not np.isfinite(truth).any():
+                continue
+            for member, forecast in self.said.items():
+                values = {
+                    "MASE": float(np.nanmean(self.errors(member)[inside])),
+                    "WAPE": wape(truth, forecast[inside]),
+                    "bias": bias(truth, forecast[inside]),
+                }
+                if member == ENSEMBLE:
+                    low, high = (self.quantiles[QUANTILES.index(q)][inside] for q in (0.1, 0.9))
+                    values["coverage 80"] = coverage(truth, low, high)
+                    low, high = (self.quantiles[QUANTILES.index(q)][inside] for q in (0.025, 0.975))
+                    values["coverage 95"] = coverage(truth, low, high)
+                rows += [(name, member, measure, value, series) for measure, value in values.items()]
+        return pd.DataFrame(rows, columns=["demand_class", "member", "measure", "value", "series"])
+
+
+def held_out(fitted: Fitted) -> HeldOut | None:
+    """The newest origin judged by what was known before it; None where the history is too short for an origin."""
+    tested, cube = fitted.backtest, fitted.panel.cube
+    if not tested.origins:
+        return None
+    older = Backtest(tested.names, tested.origins[:-1], tested.truth[:-1])
+    before, last, truth = replace(fitted, backtest=older), tested.origins[-1], tested.truth[-1]
+    median = weights.combine(last.logs, weights.learn(older))
+    said = {ENSEMBLE: to_units(median, last.unit)}
+    said |= {name: to_units(logs, last.unit) for name, logs in zip(tested.names, last.logs, strict=True)}
+    cut = cube.length - fitted.horizon
+    said[NAIVE] = _naive(cube.y[:, :cut], SEASON[cube.frequency], fitted.horizon)
+    quantiles = before.quantiles(last, median, np.arange(len(cube.ids)))
+    return HeldOut(cube.dates[cut : cube.length], truth, said, quantiles, last.scale, last.demand)
+
+
+def _naive(known: Array, season: int, horizon: int) -> Array:
+    """What was a season ago; where that is missing, the mean of what is known."""
+    season = min(season, known.shape[1])
+    counts = np.isfinite(known).sum(axis=1)
+    usual = np.where(np.isfinite(known), known, 0.0).sum(axis=1) / np.maximum(counts, 1)
+    last = np.where(np.isfinite(known[:, -season:]), known[:, -season:], usual[:, None])
+    return np.tile(last, (1, -(-horizon // season)))[:, :horizon]

@@ -1,0 +1,86 @@
+"""Demand over a lead time: what a stock must last for until the next delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from lakehouse.errors import UsageError
+from ml.forecast import conformal
+from ml.forecast.baseline import to_log, to_units
+from ml.forecast.ensemble import Fitted, Forecast
+from ml.forecast.panel import Array
+from ml.forecast.settings import column
+
+LEVELS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
+_KNOWN = 0.8  # share of a past lead time that must be known for its sum to count
+
+
+def lead_time_demand(
+    fitted: Fitted, forecast: Forecast, periods: int | Mapping[str, int], levels: tuple[float, ...] = LEVELS
+) -> pd.DataFrame:
+    """Quantiles of the sum over the first `periods` (one number, or one per series_id), a row per series.
+
+    Columns: series_id, periods, mean, and a quantile per level (q50, q80, ...), in units of y. A reorder point is the
+    quantile of the service level wanted, its safety stock that quantile less the mean. Errors of single periods partly
+    cancel in a sum, so sums have a conformal step of their own, pooled over series; fit with at least 8 origins for it.
+    """
+    ids = [str(one) for one in forecast.frame["series_id"].drop_duplicates()]
+    mean = forecast.frame["mean"].to_numpy(float).reshape(len(ids), fitted.horizon)
+    if not isinstance(periods, int) and (lacking := sorted(set(ids) - set(periods))):
+        raise UsageError(f"{len(lacking)} series have no lead time ({lacking[0]} is the first): give each series one")
+    asked = np.array([periods if isinstance(periods, int) else periods[name] for name in ids])
+    if (asked < 1).any() or (asked > fitted.horizon).any():
+        raise UsageError(
+            f"lead times of {asked.min()} to {asked.max()} periods: between 1 and {fitted.horizon} can be had"
+        )
+    place = {name: row for row, name in enumerate(fitted.panel.cube.ids)}
+    where = np.array([place.get(name, -1) for name in ids])
+    expected = np.empty(len(ids))
+    quantiles = np.empty((len(levels), len(ids)))
+    for length in np.unique(asked):
+        rows = asked == length
+        sums = mean[rows, :length].sum(axis=1)
+        expected[rows] = sums
+        quantiles[:, rows] = _quantiles(fitted, int(length), sums, where[rows], levels)
+    values = {column(level): quantiles[row] for row, level in enumerate(levels)}
+    return pd.DataFrame({"series_id": ids, "periods": asked, "mean": expected, **values})
+
+
+def _quantiles(
+    fitted: Fitted,
+    length: int,
+    sums: Array,
+    where: np.ndarray[tuple[int], np.dtype[np.intp]],
+    levels: tuple[float, ...],
+) -> Array:
+    unit = np.clip(sums, 1e-9, 1.0)
+    everyone = np.full(len(sums), conformal.POOLED)
+    spread = np.stack([one.spread for one in fitted.backtest.origins]) if fitted.backtest.origins else None
+    if spread is None:
+        intervals = conformal.untaught(np.full(len(sums), 0.3 / np.sqrt(length)), 1, levels)
+    else:
+        residuals = _residuals(fitted, length)[:, :, None]
+        last = fitted.backtest.origins[-1]
+        demand = np.where(last.fallback.used, "fallback", last.demand)
+        learnt = conformal.learn(residuals, spread, demand, np.zeros(1, dtype=np.intp), levels)
+        width = np.append(learnt.width, learnt.width.mean())[where]
+        everyone = np.append(demand, conformal.POOLED)[where]
+        intervals = conformal.Intervals(learnt.offsets, width)
+    logs = intervals.around(to_log(sums[:, None], unit), everyone)
+    return np.stack([to_units(one, unit)[:, 0] for one in logs])
+
+
+def _residuals(fitted: Fitted, length: int) -> Array:
+    """Log of what was sold over what was expected in the first `length` periods of each origin, (origins, series)."""
+    truth, said = fitted.backtest.truth[:, :, :length], fitted.expected()[:, :, :length]
+    known = np.isfinite(truth)
+    sold = np.where(known, truth, 0.0).sum(axis=2)
+    expected = np.where(known, said, 0.0).sum(axis=2)
+    rows = []
+    for one, other in zip(sold, expected, strict=True):
+        unit = np.clip(other, 1e-9, 1.0)
+        rows.append(to_log(one[:, None], unit)[:, 0] - to_log(other[:, None], unit)[:, 0])
+    return np.where(known.mean(axis=2) >= _KNOWN, np.stack(rows), np.nan)

@@ -1,0 +1,69 @@
+"""Measures of forecasts. All take arrays over the same cells; NaN truths are left out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ml.forecast.panel import Array
+
+
+def naive_scale(y: Array, season: int) -> Array:
+    """The mean absolute seasonal difference of each series of `y` (series, periods), in units of y.
+
+    It is MASE's denominator (Hyndman and Koehler 2006, doi:10.1016/j.ijforecast.2006.03.001), from the past only. A
+    series too short or too constant for it takes its mean absolute value, or 1.
+    """
+    known = np.isfinite(y)
+    lag = season if y.shape[1] > season else 1
+    change = np.abs(y[:, lag:] - y[:, :-lag])
+    there = np.isfinite(change)
+    scale = np.where(there, change, 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    level = np.where(known, np.abs(y), 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    return np.where(scale > 0, scale, np.where(level > 0, level, 1.0))
+
+
+def mase(truth: Array, forecast: Array, scale: Array) -> Array:
+    """Mean absolute error of each series (series, steps) in units of its seasonal-naive error; NaN without truth."""
+    return _row_means(np.abs(truth - forecast)) / scale
+
+
+def wape(truth: Array, forecast: Array) -> float:
+    """Sum of absolute errors over the sum of truths, as a fraction."""
+    there = np.isfinite(truth)
+    return float(np.abs(truth - forecast)[there].sum() / np.abs(truth[there]).sum())
+
+
+def bias(truth: Array, forecast: Array) -> float:
+    """Sum of forecasts less truths over the sum of truths, as a fraction; above 0 is too much."""
+    there = np.isfinite(truth)
+    return float((forecast - truth)[there].sum() / np.abs(truth[there]).sum())
+
+
+def pinball(truth: Array, quantile: Array, level: float, scale: Array) -> float:
+    """Mean pinball loss of the `level` quantile (series, steps), scaled like MASE and averaged over series."""
+    error = truth - quantile
+    loss = np.maximum(level * error, (level - 1) * error)
+    return float(np.nanmean(_row_means(loss) / scale))
+
+
+def coverage(truth: Array, low: Array, high: Array) -> float:
+    """The share of truths from `low` to `high`, both included."""
+    there = np.isfinite(truth)
+    return float(((truth >= low) & (truth <= high))[there].mean())
+
+
+def paired_ratio(ours: Array, theirs: Array, seed: int = 7, draws: int = 2000) -> tuple[float, float, float]:
+    """Mean of `ours` over mean of `theirs` (one error per series), with its 95 % bootstrap interval over series."""
+    there = np.isfinite(ours) & np.isfinite(theirs)
+    ours, theirs = ours[there], theirs[there]
+    pick = np.random.default_rng(seed).integers(0, len(ours), (draws, len(ours)))
+    ratios = ours[pick].mean(axis=1) / theirs[pick].mean(axis=1)
+    low, high = np.quantile(ratios, [0.025, 0.975])
+    return float(ours.mean() / theirs.mean()), float(low), float(high)
+
+
+def _row_means(values: Array) -> Array:
+    there = np.isfinite(values)
+    count = there.sum(axis=1)
+    sums = np.where(there, values, 0.0).sum(axis=1)
+    return np.where(count > 0, sums / np.maximum(count, 1), np.nan)

@@ -1,0 +1,166 @@
+"""The forecast model of a shop, and the plain baseline that serves where no model beat it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from lakehouse.errors import UsageError
+from ml.forecast.ensemble import Fitted
+from ml.forecast.frames import Forecast
+from ml.forecast.lead_time import lead_time_demand
+from ml.forecast.levels import TOTAL, roll_up
+from ml.forecast.panel import SEASON, Panel
+from ml.forecast.settings import QUANTILES, column
+
+NO_MEASURES = pd.DataFrame({"demand_class": [], "member": [], "measure": [], "value": [], "series": []})
+
+
+class Forecaster(Protocol):
+    """What the scored tables ask of a model."""
+
+    measured: pd.DataFrame
+
+    def series(self, panel: Panel) -> Forecast:
+        """Every series of a panel, for the horizon."""
+
+    def levels(self, panel: Panel, forecast: Forecast) -> pd.DataFrame:
+        """Categories and the total: level, name, on, step, mean, median, q025 ... q975."""
+
+    def lead_times(self, panel: Panel, forecast: Forecast, periods: Mapping[str, int]) -> pd.DataFrame:
+        """Demand over each series' lead time: series_id, periods, mean, and quantiles q50 ... q99."""
+
+    def of_revenue(self, panel: Panel) -> pd.DataFrame:
+        """The shop's revenue: as a series."""
+
+
+@dataclass(frozen=True)
+class ForecastModel:
+    """An ensemble over the series, one over the revenue where sales are daily, and what was measured of the first."""
+
+    demand: Fitted
+    revenue: Fitted | None
+    measured: pd.DataFrame
+
+    def series(self, panel: Panel) -> Forecast:
+        """See `Forecaster`."""
+        return self.demand.predict(panel)
+
+    def levels(self, panel: Panel, forecast: Forecast) -> pd.DataFrame:  # noqa: ARG002 - the interface's
+        """See `Forecaster`."""
+        return roll_up(self.demand, forecast)
+
+    def lead_times(self, panel: Panel, forecast: Forecast, periods: Mapping[str, int]) -> pd.DataFrame:  # noqa: ARG002 - the interface's
+        """See `Forecaster`."""
+        shortest = {name: min(days, self.demand.horizon) for name, days in periods.items()}
+        return lead_time_demand(self.demand, forecast, shortest)
+
+    def of_revenue(self, panel: Panel) -> pd.DataFrame:
+        """See `Forecaster`."""
+        if self.revenue is None:
+            raise UsageError("the model was trained without daily sales and cannot forecast revenue; train again")
+        return self.revenue.predict(panel).frame
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Forecast the series of a panel in long form: series_id, on, y and the known features."""
+        learnt = self.demand.panel
+        rows = frame.assign(on=pd.to_datetime(frame["on"]))
+        return self.demand.predict(Panel(rows, learnt.frequency, learnt.known, learnt.groups)).frame
+
+    def save(self, folder: Path) -> None:
+        """Write both ensembles and the measures."""
+        self.demand.save(folder / "demand")
+        if self.revenue is not None:
+            self.revenue.save(folder / "revenue")
+        (folder / "measured.json").write_text(self.measured.to_json(orient="records", indent=1))
+
+    @classmethod
+    def load(cls, folder: Path) -> ForecastModel:
+        """Read what `save` wrote."""
+        if not (folder / "measured.json").is_file():
+            raise UsageError(f"{folder} holds no forecast model; train again")
+        revenue = folder / "revenue"
+        return cls(
+            Fitted.load(folder / "demand"),
+            Fitted.load(revenue) if revenue.is_dir() else None,
+            pd.DataFrame(json.loads((folder / "measured.json").read_text())),
+        )
+
+
+class SeasonalNaive:
+    """The plain baseline: what was a season ago, as wrong as that was in the past."""
+
+    measured = NO_MEASURES
+    _REASON = "no model beats the seasonal naive forecast yet"
+
+    def series(self, panel: Panel) -> Forecast:
+        """See `Forecaster`."""
+        cube, season = panel.cube, SEASON[panel.frequency]
+        horizon = len(cube.dates) - cube.length
+        known = np.nan_to_num(cube.y)
+        season = min(season, cube.length)
+        last = known[:, -season:]
+        ahead = np.tile(last, (1, -(-horizon // season)))[:, :horizon]
+        change = known[:, season:] - known[:, :-season] if cube.length > season else np.zeros((len(cube.ids), 1))
+        spread = np.quantile(change, QUANTILES, axis=1)[:, :, None]
+        bounds = np.maximum(ahead[None] + spread, 0.0)
+        middle = QUANTILES.index(0.5)
+        bounds[middle] = np.maximum(ahead, 0.0)
+        bounds = np.sort(bounds, axis=0)
+        frame = pd.DataFrame(
+            {
+                "series_id": np.repeat(np.array(cube.ids, dtype=object), horizon),
+                "on": np.tile(cube.dates[cube.length :], len(cube.ids)),
+                "step": np.tile(np.arange(1, horizon + 1), len(cube.ids)),
+                "mean": np.maximum(ahead, 0.0).reshape(-1),
+                "median": bounds[middle].reshape(-1),
+                **{column(level): bounds[row].reshape(-1) for row, level in enumerate(QUANTILES)},
+                "model": "seasonal naive",
+                "fallback": self._REASON,
+                "is_fallback": True,
+            }
+        )
+        members = frame[["series_id", "on"]].assign(member="seasonal naive", forecast=frame["mean"], weight=1.0)
+        return Forecast(frame, members)
+
+    def levels(self, panel: Panel, forecast: Forecast) -> pd.DataFrame:
+        """See `Forecaster`. Quantiles are added up, as if all series were high or low together."""
+        category = dict(zip(panel.cube.ids, panel.cube.category, strict=True))
+        rows = forecast.frame.assign(name=forecast.frame["series_id"].map(category), level="category")
+        both = pd.concat([rows, rows.assign(name=TOTAL, level=TOTAL)])
+        values = ["mean", "median", *(column(level) for level in QUANTILES)]
+        return both.groupby(["level", "name", "on", "step"], as_index=False)[values].sum()
+
+    def lead_times(self, panel: Panel, forecast: Forecast, periods: Mapping[str, int]) -> pd.DataFrame:
+        """See `Forecaster`. Days are taken to be independent and sums to be normal."""
+        known = np.nan_to_num(panel.cube.y)
+        rows = []
+        for row, (name, own) in enumerate(forecast.frame.groupby("series_id", sort=True)):
+            days = min(periods[str(name)], len(own))
+            expected = float(own["mean"].iloc[:days].sum())
+            deviation = float(known[row].std()) * days**0.5
+            quantiles = {
+                column(level): max(0.0, expected + NormalDist().inv_cdf(level) * deviation)
+                for level in (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
+            }
+            rows.append({"series_id": str(name), "periods": days, "mean": expected} | quantiles)
+        return pd.DataFrame(rows)
+
+    def of_revenue(self, panel: Panel) -> pd.DataFrame:
+        """See `Forecaster`."""
+        return self.series(panel).frame
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Forecast the daily series of a panel in long form."""
+        return self.series(Panel(frame.assign(on=pd.to_datetime(frame["on"])), "D")).frame
+
+    def save(self, folder: Path) -> None:
+        """There is nothing to keep: the rule is the code."""
+        folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,137 @@
+"""Rolling origins: what each member would have said, learnt from the past of each origin alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.forecast.baseline import Baseline, baseline, row_medians, to_log
+from ml.forecast.demand_class import classify
+from ml.forecast.fallback import Fallbacks, fallbacks, in_logs
+from ml.forecast.member import Member
+from ml.forecast.metrics import naive_scale
+from ml.forecast.panel import Array, Cube, Frequency, History
+from ml.forecast.settings import Settings
+
+_LEAST: dict[Frequency, int] = {"D": 84, "W": 65, "M": 24}  # periods before the first origin, if there are as many
+
+
+@dataclass(frozen=True)
+class Origin:
+    """All members' forecasts from one origin, on the log scale: `logs` (members, series, horizon).
+
+    `unit` (series,) turns logs into units of y; `spread` is the usual period-to-period movement of each series on the
+    log scale; `scale` its seasonal-naive error in units of y.
+    """
+
+    logs: Array
+    unit: Array
+    spread: Array
+    scale: Array
+    demand: npt.NDArray[np.str_]
+    fallback: Fallbacks
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Origins of the past with what then happened: `truth` (origins, series, horizon), NaN where not known."""
+
+    names: tuple[str, ...]
+    origins: tuple[Origin, ...]
+    truth: Array
+
+    @property
+    def logs(self) -> Array:
+        """All forecasts, (origins, members, series, horizon)."""
+        return np.stack([origin.logs for origin in self.origins])
+
+    @property
+    def true_logs(self) -> Array:
+        """The truth on the log scale of each origin."""
+        return np.stack([to_log(truth, one.unit) for truth, one in zip(self.truth, self.origins, strict=True)])
+
+    def only(self, names: tuple[str, ...]) -> Backtest:
+        """The same origins with some of the members."""
+        kept = [self.names.index(name) for name in names]
+        origins = tuple(
+            Origin(one.logs[kept], one.unit, one.spread, one.scale, one.demand, one.fallback) for one in self.origins
+        )
+        return Backtest(names, origins, self.truth)
+
+
+def members(settings: Settings) -> dict[str, Member]:
+    """New members by name."""
+    from ml.forecast.arima import Arima
+    from ml.forecast.boosting import Boosting
+    from ml.forecast.lstm import Lstm
+    from ml.forecast.prophet_member import ProphetMember
+
+    known: dict[str, Member] = {
+        "arima": Arima(),
+        "prophet": ProphetMember(),
+        "lstm": Lstm(settings),
+        "boosting": Boosting(settings),
+    }
+    return {name: known[name] for name in settings.members}
+
+
+def lengths(cube: Cube, horizon: int, settings: Settings) -> list[int]:
+    """How many periods each rolling origin may see, the earliest first; empty where the history is too short.
+
+    Origins are `origin_step` apart (by default the horizon), closer where the history is short.
+    """
+    last = cube.length - horizon
+    first = min(_LEAST[cube.frequency], cube.length - 2 * horizon)
+    if last < max(first, 4) or first < 4:
+        return [last] if last >= 8 else []
+    room = (last - first) // max(1, settings.origins - 1)
+    step = max(1, min(settings.origin_step or horizon, room))
+    return sorted({last - step * number for number in range(settings.origins) if last - step * number >= first})
+
+
+def backtest(cube: Cube, horizon: int, settings: Settings) -> Backtest:
+    """Fit and forecast anew at every rolling origin."""
+    cuts = lengths(cube, horizon, settings)
+    past = tuple(origin(cube.until(cut, horizon), settings) for cut in cuts)
+    truth = [cube.y[:, cut : cut + horizon] for cut in cuts]
+    return Backtest(settings.members, past, np.stack(truth) if truth else np.zeros((0, len(cube.ids), horizon)))
+
+
+def origin(history: History, settings: Settings) -> Origin:
+    """What new members, fitted on a history, say from its end."""
+    shared = baseline(history, settings)
+    new = members(settings)
+    fallback = fallbacks(history, shared)
+    fit(new, history, shared, fallback)
+    return ask(new, history, shared, fallback)
+
+
+def fit(asked: dict[str, Member], history: History, shared: Baseline, fallback: Fallbacks) -> None:
+    """Let each member learn from the series that do not fall back."""
+    rows = np.flatnonzero(~fallback.used)
+    if len(rows):
+        for member in asked.values():
+            member.fit(history.only(rows), shared.only(rows))
+
+
+def ask(asked: dict[str, Member], history: History, shared: Baseline, fallback: Fallbacks) -> Origin:
+    """What fitted members say from a history; series that fall back get one forecast from all."""
+    rows = np.flatnonzero(~fallback.used)
+    logs = np.repeat(in_logs(fallback, shared)[None], len(asked), axis=0)
+    if len(rows):
+        regular, some = history.only(rows), shared.only(rows)
+        for number, member in enumerate(asked.values()):
+            logs[number, rows] = some.base[:, -history.horizon :] + member.forecast(regular, some)
+    change = np.abs(np.diff(shared.z, axis=1))
+    spread = 1.4826 * row_medians(change) if change.shape[1] else np.zeros(len(history.ids))
+    usual = float(np.median(spread[spread > 0])) if (spread > 0).any() else 0.3
+    return Origin(
+        logs=logs,
+        unit=shared.unit,
+        spread=np.clip(spread, usual / 4, usual * 4),
+        scale=naive_scale(history.y, history.season),
+        demand=classify(history.y),
+        fallback=fallback,
+    )

@@ -1,0 +1,202 @@
+"""Many equally spaced series: in long form as people see them, and as dense arrays as models read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lakehouse.errors import UsageError
+
+Frequency = Literal["D", "W", "M"]
+Array = npt.NDArray[np.float64]
+
+SEASON: dict[Frequency, int] = {"D": 7, "W": 52, "M": 12}  # periods after which demand looks alike
+YEAR: dict[Frequency, int] = {"D": 364, "W": 52, "M": 12}  # a year in whole weeks, so that weekdays match
+_STEP: dict[Frequency, str] = {"D": "D", "W": "7D", "M": "MS"}
+_MISSING_GROUP = "(none)"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Equally spaced series in long form.
+
+    `frame` has the columns series_id (str), on (datetime64, start of the period), y (float; NaN = missing, or censored
+    by a stockout) and the `known` features (float; known for future periods too, NaN allowed). Every series is without
+    gaps from its first period to the panel's last known one; future rows have y = NaN. `groups` gives each series_id
+    its category.
+    """
+
+    frame: pd.DataFrame
+    frequency: Frequency
+    known: tuple[str, ...] = ()
+    groups: pd.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        if self.frequency not in SEASON:
+            raise UsageError(f"frequency {self.frequency!r}: a panel is daily (D), weekly (W) or monthly (M)")
+        if lacking := [name for name in ("series_id", "on", "y", *self.known) if name not in self.frame.columns]:
+            raise UsageError(
+                f"the panel lacks the columns {', '.join(lacking)}: add them, or do not list them as known"
+            )
+        if self.frame.empty or not self.frame["y"].notna().any():
+            raise UsageError("the panel has no known value of y: there is nothing to learn from")
+        infinite = [name for name in ("y", *self.known) if np.isinf(self.frame[name].to_numpy(float)).any()]
+        if infinite:
+            raise UsageError(f"the panel has infinite values in {', '.join(infinite)}: make them NaN or finite")
+        ordered = self.frame.sort_values(["series_id", "on"], kind="stable").reset_index(drop=True)
+        object.__setattr__(self, "frame", ordered)
+        if twice := int(ordered.duplicated(["series_id", "on"]).sum()):
+            raise UsageError(f"{twice} rows of the panel repeat a series_id and period: sum or remove them first")
+
+    @property
+    def cut(self) -> pd.Timestamp:
+        """The last period with a known value."""
+        return pd.Timestamp(self.frame.loc[self.frame["y"].notna(), "on"].max())
+
+    @cached_property
+    def cube(self) -> Cube:
+        """The same values as dense arrays, one row per series and one column per period."""
+        return _cube(self)
+
+
+@dataclass(frozen=True)
+class Cube:
+    """A panel as dense arrays: `y` (series, periods), `x` (series, periods, features), NaN where nothing is known."""
+
+    ids: tuple[str, ...]
+    dates: pd.DatetimeIndex
+    y: Array
+    x: Array
+    known: tuple[str, ...]
+    category: tuple[str, ...]
+    frequency: Frequency
+    length: int  # periods up to and with the panel's last known one
+
+    def until(self, length: int, horizon: int) -> History:
+        """What was known after the first `length` periods, and the known features of `horizon` more."""
+        end = length + horizon
+        dates, x = self.dates, self.x
+        if end > len(dates):
+            missing = end - len(dates)
+            dates = pd.DatetimeIndex([*dates, *periods_after(dates[-1], missing, self.frequency)])
+            x = np.concatenate([x, np.full((len(self.ids), missing, x.shape[2]), np.nan)], axis=1)
+        return History(
+            ids=self.ids,
+            dates=dates[:end],
+            y=self.y[:, :length],
+            x=x[:, :end],
+            known=self.known,
+            category=self.category,
+            frequency=self.frequency,
+        )
+
+
+@dataclass(frozen=True)
+class History:
+    """What a model may see at one origin: `y` up to it (series, T), `x` and `dates` over T + horizon periods."""
+
+    ids: tuple[str, ...]
+    dates: pd.DatetimeIndex
+    y: Array
+    x: Array
+    known: tuple[str, ...]
+    category: tuple[str, ...]
+    frequency: Frequency
+
+    @property
+    def length(self) -> int:
+        """Periods with known values, T."""
+        return int(self.y.shape[1])
+
+    @property
+    def horizon(self) -> int:
+        """Periods to forecast."""
+        return len(self.dates) - self.length
+
+    @property
+    def season(self) -> int:
+        """Periods of the seasonal naive forecast: 7 days, 52 weeks or 12 months."""
+        return SEASON[self.frequency]
+
+    @property
+    def year(self) -> int:
+        """Periods of a year, whole weeks for days: 364, 52 or 12."""
+        return YEAR[self.frequency]
+
+    def only(self, rows: npt.NDArray[np.intp]) -> History:
+        """The same history of some of the series."""
+        return History(
+            ids=tuple(self.ids[i] for i in rows),
+            dates=self.dates,
+            y=self.y[rows],
+            x=self.x[rows],
+            known=self.known,
+            category=tuple(self.category[i] for i in rows),
+            frequency=self.frequency,
+        )
+
+
+def periods_after(last: pd.Timestamp, count: int, frequency: Frequency) -> pd.DatetimeIndex:
+    """The starts of the `count` periods after the one that starts at `last`."""
+    return pd.date_range(last, periods=count + 1, freq=_STEP[frequency])[1:]
+
+
+def leaking(panel: Panel) -> dict[str, str]:
+    """The known columns that give sales away, with the reason: they are 0 or empty exactly where nothing was sold.
+
+    Such a price was filled from the sales themselves (Stallion's `price_actual`), so no future row can have it.
+    """
+    sold = panel.frame.loc[panel.frame["y"].notna()]
+    nothing = (sold["y"] == 0).to_numpy()
+    found = {}
+    for name in panel.known:
+        blank = sold[name].isna().to_numpy() | (sold[name] == 0).to_numpy()
+        if nothing.sum() >= 20 and blank[nothing].mean() > 0.9 and blank[~nothing].mean() < 0.05:
+            found[name] = f"{name} is 0 or empty where nothing was sold: it was filled from sales, and is not used"
+    return found
+
+
+def _cube(panel: Panel) -> Cube:
+    frame, cut = panel.frame, panel.cut
+    ids, row = np.unique(frame["series_id"].to_numpy(str), return_inverse=True)
+    first, last = pd.Timestamp(frame["on"].min()), pd.Timestamp(frame["on"].max())
+    dates = pd.date_range(first, last, freq=_STEP[panel.frequency])
+    column = dates.get_indexer(pd.DatetimeIndex(frame["on"]))
+    if off := int((column < 0).sum()):
+        raise UsageError(
+            f"{off} rows of the panel lie between its {panel.frequency} periods, which start at {first:%F}"
+        )
+    length = int(dates.get_indexer(pd.DatetimeIndex([cut]))[0]) + 1
+
+    known = tuple(name for name in panel.known if name not in leaking(panel))
+    y = np.full((len(ids), length), np.nan)
+    past = column < length
+    y[row[past], column[past]] = frame["y"].to_numpy(float)[past]
+    x = np.full((len(ids), len(dates), len(known)), np.nan)
+    x[row, column] = frame[list(known)].to_numpy(float)
+
+    present = np.zeros((len(ids), length), dtype=bool)
+    present[row[past], column[past]] = True
+    began = np.maximum.accumulate(present, axis=1)
+    if gaps := int((began & ~present).any(axis=1).sum()):
+        raise UsageError(f"{gaps} series have gaps, or end before {cut:%F}: add the missing periods, with y = 0 or NaN")
+
+    category = dict.fromkeys(ids, _MISSING_GROUP)
+    if panel.groups is not None:
+        named = panel.groups.dropna(subset=["category"])
+        category |= dict(zip(named["series_id"].astype(str), named["category"].astype(str), strict=True))
+    return Cube(
+        ids=tuple(str(one) for one in ids),
+        dates=dates,
+        y=y,
+        x=x,
+        known=known,
+        category=tuple(str(category[one]) for one in ids),
+        frequency=panel.frequency,
+        length=length,
+    )

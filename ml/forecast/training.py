@@ -1,0 +1,115 @@
+"""Training of the forecast: an ensemble learnt from rolling origins, judged on the newest of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from lakehouse.errors import UsageError
+from ml.evidence import Evidence
+from ml.experiment import Frames, Model, Trained, Trial
+from ml.forecast import figures, panels
+from ml.forecast.ensemble import fit
+from ml.forecast.judgement import ENSEMBLE, EVERYTHING, NAIVE, HeldOut, held_out
+from ml.forecast.model import ForecastModel
+from ml.forecast.panel import Panel
+from ml.forecast.settings import Settings
+from ml.metrics import Floats, Ratio, paired_ratio
+
+_SHORT = 180  # periods below which a history teaches little, and networks learn it in a few steps
+_EXAMPLE_SERIES = 2
+
+
+def train_days(frames: Frames, champion: Model | None, seed: int) -> Trained:
+    """Learn the products' daily demand, and the shop's revenue."""
+    panel = panels.of_products(frames)
+    revenue = panels.of_revenue(frames)
+    return _trained(panel, revenue, champion, seed)
+
+
+def train_periods(frames: Frames, champion: Model | None, seed: int) -> Trained:
+    """Learn weekly or monthly series."""
+    return _trained(panels.of_periods(frames), None, champion, seed)
+
+
+def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: int) -> Trained:
+    length = panel.cube.length
+    horizon = len(panel.cube.dates) - length
+    settings = Settings(seed=seed) if length >= _SHORT or panel.frequency != "D" else _small(seed)
+    fitted = fit(panel, horizon, settings)
+    seen = held_out(fitted)
+    if seen is None:
+        raise UsageError(
+            f"a forecast of {horizon} periods needs a history of more than {2 * horizon}, to be judged on the newest; "
+            f"there are {length}. The baseline serves until there are more"
+        )
+    of_revenue = None if revenue is None else fit(revenue, len(revenue.cube.dates) - revenue.cube.length, settings)
+    measured = seen.measures()
+    errors, naive = _known(seen.errors(ENSEMBLE), seen.errors(NAIVE))
+    return Trained(
+        ForecastModel(fitted, of_revenue, measured),
+        Evidence(
+            measure="MASE",
+            window=f"{seen.dates[0]:%Y-%m-%d} to {seen.dates[-1]:%Y-%m-%d}",
+            against_baseline=paired_ratio(errors, naive, seed=seed),
+            against_champion=_against(champion, panel, seen, seed),
+        ),
+        params={
+            "frequency": panel.frequency,
+            "horizon": horizon,
+            "series": len(panel.cube.ids),
+            "periods": length,
+            "known": ", ".join(panel.cube.known),
+            "members": ", ".join(settings.members),
+            "origins": len(fitted.backtest.origins),
+            "dropped": "; ".join(fitted.dropped.values()) or "nothing",
+            "seed": seed,
+        },
+        metrics=_of(measured, ENSEMBLE) | {"MASE_seasonal_naive": _of(measured, NAIVE)["MASE"]},
+        example=_example(panel),
+        trials=tuple(Trial(name, {"member": name}, _of(measured, name)) for name in fitted.backtest.names),
+        figures=figures.of(fitted, seen),
+    )
+
+
+def _small(seed: int) -> Settings:
+    return Settings(seed=seed, origins=2, lstm_seeds=1, lstm_steps=60)
+
+
+def _known(ours: Floats, theirs: Floats) -> tuple[Floats, Floats]:
+    there = np.isfinite(ours) & np.isfinite(theirs)
+    return ours[there], theirs[there]
+
+
+def _of(measured: pd.DataFrame, member: str) -> dict[str, float]:
+    rows = measured[(measured["member"] == member) & (measured["demand_class"] == EVERYTHING)]
+    return {
+        str(name).replace(" ", "_"): float(value) for name, value in zip(rows["measure"], rows["value"], strict=True)
+    }
+
+
+def _against(champion: Model | None, panel: Panel, seen: HeldOut, seed: int) -> Ratio | None:
+    """The champion asked at the same origin, with what was known then."""
+    if not isinstance(champion, ForecastModel) or champion.demand.panel.known != panel.known:
+        return None
+    asked = champion.demand
+    if asked.panel.frequency != panel.frequency or asked.horizon != seen.truth.shape[1]:
+        return None
+    frame = panel.frame[panel.frame["on"] <= seen.dates[-1]].copy()
+    frame.loc[frame["on"] >= seen.dates[0], "y"] = np.nan
+    if not frame.loc[frame["on"] < seen.dates[0], "y"].notna().any():
+        return None
+    said = asked.predict(replace(panel, frame=frame)).frame
+    wide = said.pivot(index="series_id", columns="step", values="median").reindex(list(panel.cube.ids))
+    theirs = HeldOut(seen.dates, seen.truth, {ENSEMBLE: wide.to_numpy(float)}, seen.quantiles, seen.scale, seen.demand)
+    ours, others = _known(seen.errors(ENSEMBLE), theirs.errors(ENSEMBLE))
+    return paired_ratio(ours, others, seed=seed)
+
+
+def _example(panel: Panel) -> pd.DataFrame:
+    """A few whole series, with the periods to come."""
+    shown = panel.cube.ids[:_EXAMPLE_SERIES]
+    rows = panel.frame[panel.frame["series_id"].isin(shown)].reset_index(drop=True)
+    return rows.assign(on=rows["on"].dt.strftime("%Y-%m-%d"))

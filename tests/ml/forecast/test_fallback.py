@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml.forecast.ensemble import Fitted, fit
+from ml.forecast.fallback import tsb
+from ml.forecast.panel import Panel
+from tests.ml.forecast.conftest import HORIZON, QUICK, made_up, with_y
+
+SPORADIC = (np.arange(120) % 6 == 0) * 3.0
+NEW = np.where(np.arange(120) < 110, np.nan, 50.0 + np.arange(120) % 3)
+CASES = {
+    "s0": (0.0, "nothing sold in 120 known days: forecast 0", 0.0),
+    "s1": (7.0, "constant at 7 in 120 known days: continued", 7.0),
+    "s2": (-5.0 - np.arange(120) % 2, "negative in 100% of days: mean of the last 28 days", -5.5),
+    "s3": (SPORADIC, "sporadic: nothing sold in 83% of the last 120 days: smoothed mean (TSB)", 0.5),
+    "s4": (NEW, "short: 10 of 42 days that members need: its level, moving as the others", 51.0),
+    "s5": (np.nan, "nothing known yet: median recent level of category even", None),
+}
+
+
+@pytest.fixture(scope="module")
+def odd() -> Fitted:
+    panel = made_up(series=10)
+    for series_id, (y, _, _) in CASES.items():
+        panel = with_y(panel, series_id, np.asarray(y) if isinstance(y, np.ndarray) else y)
+    return fit(panel, HORIZON, QUICK)
+
+
+@pytest.mark.parametrize("series_id", CASES)
+def test_each_odd_series_has_its_own_way_and_says_why(odd: Fitted, series_id: str) -> None:
+    frame = odd.predict().frame
+    mine = frame[frame["series_id"] == series_id]
+    _, reason, level = CASES[series_id]
+    assert len(mine) == HORIZON
+    assert mine["is_fallback"].all()
+    assert mine["fallback"].unique().tolist() == [reason]
+    assert mine["model"].unique().tolist() == ["fallback"]
+    if level is not None:
+        assert mine["mean"].mean() == pytest.approx(level, rel=0.2, abs=1e-9)
+    assert (mine["q025"] <= mine["q975"]).all()
+
+
+def test_the_other_series_are_forecast_by_members(odd: Fitted) -> None:
+    said = odd.predict()
+    regular = said.frame[~said.frame["series_id"].isin(CASES)]
+    assert not regular["is_fallback"].any()
+    assert said.frame["series_id"].nunique() == 10
+    fallen = said.members[said.members["series_id"].isin(CASES)]
+    assert (fallen["weight"] == 0).all()
+
+
+def test_a_panel_of_nothing_but_zeros_is_forecast_as_zeros() -> None:
+    panel = made_up(series=2)
+    for series_id in ("s0", "s1"):
+        panel = with_y(panel, series_id, 0.0)
+    assert (fit(panel, HORIZON, QUICK).predict().frame["mean"] == 0).all()
+
+
+def test_days_without_stock_are_missing_and_not_zero() -> None:
+    panel = made_up(series=4)
+    closed = panel.frame["on"].dt.dayofyear.between(60, 75)
+    frame = panel.frame.assign(y=panel.frame["y"].where(~closed))
+    said = fit(Panel(frame, "D", panel.known, panel.groups), HORIZON, QUICK).predict().frame
+    whole = fit(panel, HORIZON, QUICK).predict().frame
+    assert said["mean"].sum() == pytest.approx(whole["mean"].sum(), rel=0.05)
+
+
+def test_tsb_fades_while_nothing_sells() -> None:
+    selling = np.tile([0.0, 4.0], 40)
+    assert tsb(selling) == pytest.approx(2.0, rel=0.1)
+    assert tsb(np.append(selling, np.zeros(60))) < 0.2
+    assert tsb(np.append(selling, np.full(60, np.nan))) == tsb(selling)
+
+
+def test_single_negative_days_are_returns_and_count_as_nothing() -> None:
+    panel = made_up(series=4)
+    y = panel.frame.loc[(panel.frame["series_id"] == "s0") & panel.frame["y"].notna(), "y"].to_numpy().copy()
+    y[50] = -30.0
+    said = fit(with_y(panel, "s0", y), HORIZON, QUICK).predict().frame
+    assert not said["is_fallback"].any()
+    assert (said["q025"] >= 0).all()
+    assert isinstance(said, pd.DataFrame)

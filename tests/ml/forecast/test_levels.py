@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lakehouse.errors import UsageError
+from ml.forecast.ensemble import Fitted, fit
+from ml.forecast.lead_time import lead_time_demand
+from ml.forecast.levels import roll_up
+from ml.forecast.panel import Panel
+from ml.forecast.uplift import effects
+from tests.ml.forecast.conftest import HORIZON, QUICK, made_up
+
+
+def test_levels_add_up(quick: Fitted) -> None:
+    said = quick.predict()
+    levels = roll_up(quick, said)
+    assert set(levels["name"]) == {"odd", "even", "total"}
+    by_day = said.frame.groupby("on")["mean"].sum()
+    for level in ("category", "total"):
+        assert np.allclose(levels[levels["level"] == level].groupby("on")["mean"].sum(), by_day)
+    assert (levels["q025"] <= levels["q10"]).all()
+    assert (levels["q10"] < levels["mean"]).all()
+    assert (levels["mean"] < levels["q90"]).all()
+
+
+def test_a_sum_of_many_is_relatively_surer_than_one(quick: Fitted) -> None:
+    said = quick.predict()
+    one = ((said.frame["q90"] - said.frame["q10"]) / said.frame["mean"]).mean()
+    levels = roll_up(quick, said)
+    total = levels[levels["level"] == "total"]
+    assert ((total["q90"] - total["q10"]) / total["mean"]).mean() < one
+
+
+def test_levels_without_any_origin() -> None:
+    fitted = fit(made_up(days=6), HORIZON, QUICK)
+    assert not fitted.backtest.origins
+    said = fitted.predict()
+    total = roll_up(fitted, said).query("level == 'total'")
+    assert np.allclose(total["mean"], said.frame.groupby("on")["mean"].sum())
+    assert lead_time_demand(fitted, said, 3)["q95"].gt(0).all()
+
+
+def test_lead_time_demand_is_less_uncertain_than_its_days_together(quick: Fitted) -> None:
+    said = quick.predict()
+    plan = lead_time_demand(quick, said, {f"s{k}": 5 if k % 2 else 3 for k in range(6)})
+    assert plan["periods"].tolist() == [3, 5, 3, 5, 3, 5]
+    first = said.frame[(said.frame["step"] <= 3) & (said.frame["series_id"] == "s0")]
+    mean, q95 = (float(plan[name].to_numpy()[0]) for name in ("mean", "q95"))
+    assert mean == pytest.approx(first["mean"].sum())
+    assert mean < q95 < first["q95"].sum() * 1.05
+    assert (plan["q80"] <= plan["q99"]).all()
+
+
+def test_a_lead_time_beyond_the_horizon_is_refused(quick: Fitted) -> None:
+    with pytest.raises(UsageError, match="between 1 and 7"):
+        lead_time_demand(quick, quick.predict(), 8)
+
+
+def test_planted_uplift_and_elasticity_are_found_within_their_error() -> None:
+    panel = made_up(series=10, days=200, horizon=0)
+    random = np.random.default_rng(5)
+    frame = panel.frame.copy()
+    frame["price"] = 10 * np.exp(0.2 * random.normal(size=len(frame)))
+    frame["y"] = random.poisson(frame["y"] * (frame["price"] / 10) ** -1.4).astype(float)
+    found = effects(Panel(frame, "D", ("promotion", "price")), ("promotion",), ("price",)).set_index("feature")
+    planted = np.array([0.5, -1.4])
+    assert found.index.tolist() == ["promotion", "price"]
+    assert (np.abs(found["effect"].to_numpy() - planted) < 3 * found["standard_error"]).all()
+    assert (found["standard_error"] < 0.05).all()
+
+
+def test_effects_that_cannot_be_estimated_are_said(panel: Panel) -> None:
+    with pytest.raises(UsageError, match="price: not among the known features promotion"):
+        effects(panel, ("price",))
+    with pytest.raises(UsageError, match="promotion never changes"):
+        effects(Panel(panel.frame.assign(promotion=1.0), "D", panel.known), ("promotion",))
+    with pytest.raises(UsageError, match="not above 0"):
+        effects(panel, (), ("promotion",))
+    assert isinstance(effects(panel, ("promotion",)), pd.DataFrame)
