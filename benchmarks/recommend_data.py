@@ -1,0 +1,77 @@
+"""The real shops that recommendations are measured on, read where they lie; nothing is copied."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from lakehouse.errors import UsageError
+from ml.recommend.history import History
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+MOVIES = SHARED / "movielens_100k"
+LIKED = 4
+LAST = date(2000, 1, 1)
+
+
+def online_retail(warehouse: Path, cut: date) -> tuple[History, pl.DataFrame]:
+    """The history of Online Retail II at a cut, and all its product sales, from the silver tables of a warehouse."""
+    for table in ("order_lines", "products"):
+        if not (warehouse / "silver" / table / "_delta_log").is_dir():
+            raise UsageError(
+                f"{warehouse} has no silver/{table}; make it: python -m jobs.run --source online_retail "
+                f"--input {SHARED / 'online_retail'} --warehouse {warehouse}"
+            )
+    lines = pl.read_delta(str(warehouse / "silver" / "order_lines"))
+    sale = (pl.col("item_type") == "product") & (pl.col("line_type") == "sale") & pl.col("customer_id").is_not_null()
+    names = ["customer_id", "product_id", "order_id", "sold_on", "quantity", "amount", "country_code"]
+    events = lines.filter(sale).select(names).with_columns(pl.col("quantity", "amount").cast(pl.Float64))
+    versions = pl.read_delta(str(warehouse / "silver" / "products"))
+    midnight = datetime.combine(cut + timedelta(days=1), time(), UTC)
+    listed = versions.group_by("product_id").agg(pl.col("__START_AT").min().dt.date().alias("listed_on"))
+    begun = pl.col("__START_AT") < midnight
+    valid = versions.filter(begun & (pl.col("__END_AT").is_null() | (pl.col("__END_AT") >= midnight)))
+    products = valid.select("product_id", pl.col("name").alias("text")).join(listed, on="product_id")
+    return History(events.filter(pl.col("sold_on") <= cut), products, cut), events
+
+
+def movielens() -> tuple[History, pl.DataFrame]:
+    """MovieLens 100k, ratings of 4 and more as feedback, one left out.
+
+    Each person's own order stands for time: their last film is liked on the last day, the one before it on the day
+    before, so the cut is a day before the end, and a window of one day is the next film.
+    """
+    liked = ratings("u.data.gz").filter(pl.col("rating") >= LIKED).sort("customer_id", "time", "product_id")
+    back = pl.len().over("customer_id") - 1 - pl.int_range(pl.len()).over("customer_id")
+    events = liked.with_columns(back.alias("back")).select(
+        "customer_id",
+        "product_id",
+        (pl.col("customer_id") + "-" + pl.col("back").cast(pl.String)).alias("order_id"),
+        (pl.lit(LAST) - pl.duration(days=pl.col("back"))).cast(pl.Date).alias("sold_on"),
+        pl.lit(1.0).alias("quantity"),
+        pl.lit(1.0).alias("amount"),
+        pl.lit("ZZ").alias("country_code"),
+    )
+    cut = LAST - timedelta(days=1)
+    return History(events.filter(pl.col("sold_on") <= cut), titles(), cut), events
+
+
+def ratings(name: str) -> pl.DataFrame:
+    """customer_id, product_id, rating, time of one file of MovieLens."""
+    path = MOVIES / name
+    if not path.exists():
+        raise UsageError(f"{path} is missing; MovieLens 100k is needed for this benchmark")
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    columns = ["customer_id", "product_id", "rating", "time"]
+    frame = pl.read_csv(data, separator="\t", has_header=False, new_columns=columns)
+    return frame.with_columns(pl.col("customer_id", "product_id").cast(pl.String))
+
+
+def titles() -> pl.DataFrame:
+    """product_id and title of the films."""
+    lines = next(iter(MOVIES.glob("u.item*"))).read_bytes().decode("latin-1").splitlines()
+    parts = [line.split("|")[:2] for line in lines]
+    return pl.DataFrame(parts, schema=["product_id", "text"], orient="row")

@@ -1,0 +1,4 @@
+"""Recommendations: what each customer will buy next, again or for the first time. The heart without Spark or MLflow.
+
+`History` is what a shop knows at a cut; `hybrid.train` learns from rolling cuts of it, `Hybrid.recommend` answers.
+"""

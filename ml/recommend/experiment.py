@@ -1,0 +1,128 @@
+"""The family of recommenders: its tables, and how their rows are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from gold import (
+    als_item_factors,
+    als_user_factors,
+    cart_suggestions,
+    item_neighbors,
+    recommend_metrics,
+    recommendations,
+)
+from gold.declare import as_declared
+from lakehouse.table import Read, Table
+from ml.experiment import Experiment, Frames, Output, Served
+from ml.recommend import items
+from ml.recommend.candidates import TASKS
+from ml.recommend.history import History
+from ml.recommend.model import BuyItAgain, RecommendModel
+from ml.recommend.training import history_of, train
+from silver import customers, order_lines, products
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a shop as of now: its history, all its customers with their countries, and countries' names."""
+
+    shop_id: str
+    history: History
+    homes: dict[str, str]
+    countries: dict[str, str]
+
+
+def _know(served: Served, frames: Frames) -> Known:
+    if "known" not in served.once:
+        history = history_of(frames)
+        people = frames["customers"].where("__END_AT IS NULL").select("customer_id", "country_code").collect()
+        homes = {row["customer_id"]: row["country_code"] for row in people if row["customer_id"]}
+        names = frames["order_lines"].select("shop_id", "country_code", "country").distinct().collect()
+        countries = {row["country_code"]: row["country"] for row in names if row["country_code"] and row["country"]}
+        served.once["known"] = Known(names[0]["shop_id"], history, homes, countries)
+    known: Known = served.once["known"]
+    return known
+
+
+def recommended(served: Served, frames: Frames) -> DataFrame:
+    """Ten products for every customer, of all and of those never bought."""
+    known = _know(served, frames)
+    everyone = sorted({*known.homes, *known.history.events["customer_id"].unique()})
+    lists = [served.model.recommend(known.history, everyone, task, known.homes, known.countries) for task in TASKS]
+    rows = pl.concat(lists).with_columns(as_of_on=pl.lit(known.history.cut))
+    return _table(rows, known, served, frames, recommendations.TABLE)
+
+
+def user_factors(served: Served, frames: Frames) -> DataFrame:
+    """The customers' ALS factors."""
+    factors = served.model.factors
+    rows = (
+        pl.DataFrame(schema={"customer_id": pl.String, "factors": pl.List(pl.Float64)})
+        if factors is None
+        else pl.DataFrame({"customer_id": factors.customers, "factors": factors.customer_factors.tolist()})
+    )
+    return _table(rows, _know(served, frames), served, frames, als_user_factors.TABLE)
+
+
+def item_factors(served: Served, frames: Frames) -> DataFrame:
+    """The products' ALS factors."""
+    factors = served.model.factors
+    rows = (
+        pl.DataFrame(schema={"product_id": pl.String, "factors": pl.List(pl.Float64)})
+        if factors is None
+        else pl.DataFrame({"product_id": factors.products, "factors": factors.product_factors.tolist()})
+    )
+    return _table(rows, _know(served, frames), served, frames, als_item_factors.TABLE)
+
+
+def neighbours(served: Served, frames: Frames) -> DataFrame:
+    """What goes with what."""
+    known = _know(served, frames)
+    rows = items.item_neighbours(known.history).rename({"neighbour_id": "neighbor_id"})
+    return _table(rows, known, served, frames, item_neighbors.TABLE)
+
+
+def beside_carts(served: Served, frames: Frames) -> DataFrame:
+    """What to put beside a product in the cart."""
+    known = _know(served, frames)
+    rows = items.cart_suggestions(known.history)
+    if not rows.height:
+        names = ("product_id", "reason")
+        rows = rows.with_columns(*(pl.lit(None, pl.String).alias(name) for name in names)).with_columns(
+            rank=pl.lit(None, pl.Int64), lift=pl.lit(None, pl.Float64), evidence=pl.lit(None, pl.Int64)
+        )
+    return _table(rows, known, served, frames, cart_suggestions.TABLE)
+
+
+def metrics(served: Served, frames: Frames) -> DataFrame:
+    """What was measured when the model was trained."""
+    return _table(served.model.measured, _know(served, frames), served, frames, recommend_metrics.TABLE)
+
+
+def _table(rows: pl.DataFrame, known: Known, served: Served, frames: Frames, table: Table) -> DataFrame:
+    frame = frames["order_lines"].sparkSession.createDataFrame(rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    return as_declared(served.sign(frame.withColumn("shop_id", F.lit(known.shop_id))), table)
+
+
+EXPERIMENT = Experiment(
+    name="recommend",
+    meaning="What to show each customer: candidates from ALS and many other ways, put in order by boosted trees.",
+    reads=(Read(order_lines.TABLE), Read(products.TABLE), Read(customers.TABLE)),
+    outputs=(
+        Output(recommendations.TABLE, recommended),
+        Output(als_user_factors.TABLE, user_factors),
+        Output(als_item_factors.TABLE, item_factors),
+        Output(item_neighbors.TABLE, neighbours),
+        Output(cart_suggestions.TABLE, beside_carts),
+        Output(recommend_metrics.TABLE, metrics),
+    ),
+    train=train,
+    load=RecommendModel.load,
+    baseline=BuyItAgain(),
+    baseline_label="buy it again",
+)

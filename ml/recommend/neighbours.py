@@ -1,0 +1,133 @@
+"""Who and what is alike: cosines between products, baskets and customers, and what the alike have bought.
+
+A scorer gives a dense block of scores, customers x products, for rows of its snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ml.recommend.snapshot import Floats, Ints, Snapshot
+
+Scorer = Callable[[Ints], Floats]
+YEAR = 365
+
+
+def normalised(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Rows scaled to length 1; empty rows stay empty."""
+    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    return sparse.diags((1 / np.maximum(lengths, 1e-9)).astype(np.float32)) @ matrix
+
+
+def inverse_frequency(snapshot: Snapshot) -> sparse.csr_matrix:
+    """Diagonal matrix of log(customers / buyers) per product: rare purchases say more."""
+    buyers = np.asarray(snapshot.bought.sum(axis=0)).ravel()
+    return sparse.diags(np.log((snapshot.shape[0] + 1) / (buyers + 1)).astype(np.float32) + np.float32(0.1))
+
+
+def strongest(similarity: NDArray[np.float32], keep: int) -> sparse.csr_matrix:
+    """Each row's `keep` greatest positive entries as a sparse matrix."""
+    keep = min(keep, similarity.shape[1])
+    columns = np.argpartition(-similarity, keep - 1, axis=1)[:, :keep]
+    values = np.take_along_axis(similarity, columns, axis=1)
+    rows = np.repeat(np.arange(len(similarity)), keep)
+    positive = values.ravel() > 0
+    entries = (values.ravel()[positive], (rows[positive], columns.ravel()[positive]))
+    return sparse.csr_matrix(entries, shape=similarity.shape)
+
+
+def basket_cosine(snapshot: Snapshot, shrink: float = 10.0) -> Floats:
+    """Products x products: orders of the last year with both, over (shrink + the mean of the orders with each)."""
+    recent = snapshot.age < YEAR
+    pairs = np.unique(snapshot.order[recent] * snapshot.shape[1] + snapshot.product[recent])
+    rows, columns = np.divmod(pairs, snapshot.shape[1])
+    baskets = sparse.csr_matrix(
+        (np.ones(len(pairs), np.float32), (rows, columns)), shape=(len(snapshot.order_age), snapshot.shape[1])
+    )
+    return _cosine(baskets, shrink)
+
+
+def product_cosine(snapshot: Snapshot, shrink: float = 10.0) -> Floats:
+    """Products x products: customers who bought both, over (shrink + the mean of the customers who bought each)."""
+    return _cosine(snapshot.bought, shrink)
+
+
+def _cosine(matrix: sparse.csr_matrix, shrink: float) -> Floats:
+    both = np.asarray((matrix.T @ matrix).todense(), np.float32)
+    size = np.sqrt(np.diag(both))
+    both /= size[:, None] * size[None, :] + np.float32(shrink)
+    np.fill_diagonal(both, 0)
+    return both
+
+
+def last_orders(snapshot: Snapshot, count: int) -> sparse.csr_matrix:
+    """Customers x products, 1 where one of the customer's last `count` orders has the product; rows sum to 1."""
+    keys = np.unique(snapshot.line_pair[snapshot.orders_back < count])
+    inside = np.zeros(len(snapshot.pair_keys), np.float32)
+    inside[keys] = 1
+    matrix = snapshot.matrix(inside)
+    matrix.eliminate_zeros()
+    sums = np.asarray(matrix.sum(axis=1)).ravel()
+    return sparse.diags((1 / np.maximum(sums, 1)).astype(np.float32)) @ matrix
+
+
+def similar_products(profile: sparse.csr_matrix, similarity: Floats) -> Scorer:
+    """Scores by the mean similarity to the products of a profile."""
+    return lambda rows: np.asarray(profile[rows] @ similarity, np.float32)
+
+
+def alike_customers(snapshot: Snapshot, neighbours: int = 200, decay: float = 120.0) -> Scorer:
+    """What customers with the same products bought: |A and B| / (|A|^.25 |B|^.75), over their decayed purchases.
+
+    The asymmetric cosine of Aiolli (RecSys 2013); each neighbour's purchases sum to 1.
+    """
+    bought = snapshot.bought
+    size = np.maximum(np.asarray(bought.sum(axis=1)).ravel(), 1)
+    recent = snapshot.matrix(snapshot.decayed(decay))
+    taken = sparse.diags((1 / np.maximum(np.asarray(recent.sum(axis=1)).ravel(), 1e-3)).astype(np.float32)) @ recent
+
+    def score(rows: Ints) -> Floats:
+        similarity = np.asarray((bought[rows] @ bought.T).todense(), np.float32)
+        similarity /= (size[rows, None] ** 0.25) * (size[None, :] ** 0.75)
+        similarity[np.arange(len(rows)), rows] = 0
+        return np.asarray((strongest(similarity, neighbours) @ taken).todense(), np.float32)
+
+    return score
+
+
+def alike_lately(snapshot: Snapshot, neighbours: int = 400) -> tuple[Scorer, Scorer]:
+    """What customers with the same purchases, by rarity and age, bought lately; and what of it was new to them."""
+    profile = normalised(snapshot.matrix(np.log1p(snapshot.decayed(240))) @ inverse_frequency(snapshot))
+    lately = snapshot.matrix(snapshot.decayed(15))
+    fresh = snapshot.matrix(np.exp(-snapshot.first_age / 30))
+    kept: dict[bytes, sparse.csr_matrix] = {}
+
+    def alike(rows: Ints) -> sparse.csr_matrix:
+        """The neighbours of a block; the last block's are kept, for the second question is about the same customers."""
+        key = rows.tobytes()
+        if key not in kept:
+            similarity = np.asarray((profile[rows] @ profile.T).todense(), np.float32)
+            similarity[np.arange(len(rows)), rows] = 0
+            kept.clear()
+            kept[key] = strongest(similarity, neighbours)
+        return kept[key]
+
+    def scorer(taken: sparse.csr_matrix) -> Scorer:
+        return lambda rows: np.asarray((alike(rows) @ taken).todense(), np.float32)
+
+    return scorer(lately), scorer(fresh)
+
+
+def next_in_catalogue(snapshot: Snapshot, reach: int = 3, decay: float = 120.0) -> Scorer:
+    """Purchases of the products whose ids stand beside a product's: shops number families of products in a row."""
+    width = snapshot.shape[1]
+    offsets = [step for step in range(-reach, reach + 1) if step and abs(step) < width]
+    beside = sparse.diags(
+        [np.full(width - abs(step), 1 / abs(step), np.float32) for step in offsets], offsets, (width, width)
+    )
+    taken = snapshot.matrix(snapshot.decayed(decay)) @ beside.tocsr()
+    return lambda rows: np.asarray(taken[rows].todense(), np.float32)

@@ -1,0 +1,221 @@
+"""Training of the recommender: learnt and judged on a day whose next weeks are held out, then brought up to date."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+
+import polars as pl
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lakehouse.errors import UsageError
+from ml.evidence import Evidence
+from ml.experiment import Frames, Model, Trained, Trial
+from ml.metrics import Floats, paired_ratio
+from ml.recommend import als, evaluate, figures, metrics
+from ml.recommend.baselines import baselines, ranked
+from ml.recommend.candidates import TASKS, Task
+from ml.recommend.history import EVENT_COLUMNS, History
+from ml.recommend.hybrid import Hybrid
+from ml.recommend.hybrid import train as learn
+from ml.recommend.model import PLACES, RecommendModel
+from ml.recommend.settings import Settings
+from ml.recommend.snapshot import Snapshot
+
+ALS: dict[str, Any] = {"rank": 64, "reg": 0.2, "alpha": 4.0, "iterations": 8}
+BASE: dict[Task, str] = {"ALL": "buy it again", "NEW": "popular, 30 days"}
+HYBRID = "hybrid"
+LEAST_DAYS = 40
+LEAST_CUSTOMERS = 30
+_MANY_CUSTOMERS = 1000
+_EXAMPLE_CUSTOMERS = 5
+
+
+def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
+    """Hold out the last weeks, learn from what was known before them, and judge; then refresh the ALS factors.
+
+    The rankers that serve are those that were judged: they order by how products and customers stand today.
+    """
+    history, events = history_of(frames), sales(frames)
+    first = events["sold_on"].min()
+    assert isinstance(first, date)  # history_of refuses a shop without sales
+    settings = _settings((history.cut - first).days, events["customer_id"].n_unique(), seed)
+    cut = history.cut - timedelta(days=settings.window)
+    known = history.before(cut)
+    bought = evaluate.truths(known, events, settings.window)
+    if bought["ALL"]["customer_id"].n_unique() < LEAST_CUSTOMERS:
+        raise UsageError(
+            f"recommendations need at least {LEAST_CUSTOMERS} customers who bought again after {cut}; there are "
+            f"{bought['ALL']['customer_id'].n_unique()}. The baseline serves until there are more"
+        )
+    fit = partial(_fit, frames["order_lines"].sparkSession, seed)
+    hybrid = learn(known, fit, settings)
+    snapshot = Snapshot.of(known, settings.active)
+    lists = {task: _lists(known, snapshot, hybrid, bought[task], task) for task in TASKS}
+    quality = {task: evaluate.quality(lists[task], bought[task], snapshot, PLACES) for task in TASKS}
+    fresh = replace(hybrid, factors=fit(als.interactions(Snapshot.of(history, settings.active))))
+    lengths = {
+        task: evaluate.against(lists[task][HYBRID], lists[task][BASE[task]], bought[task], snapshot) for task in TASKS
+    }
+    return Trained(
+        RecommendModel(fresh, _measured(quality)),
+        Evidence(
+            measure="1 - NDCG@10 for all products",
+            window=f"{cut + timedelta(days=1)} to {history.cut}",
+            against_baseline=_paired(lists["ALL"][HYBRID], lists["ALL"][BASE["ALL"]], bought["ALL"], seed),
+            against_champion=None
+            if not isinstance(champion, RecommendModel)
+            else _paired(lists["ALL"][HYBRID], _of_champion(champion, known, bought["ALL"]), bought["ALL"], seed),
+            must=_musts(lengths["NEW"]),
+        ),
+        params={
+            "window_days": settings.window,
+            "training_cuts": settings.cuts,
+            "season_cuts": settings.season_cuts,
+            "tower": settings.tower,
+            "customers": events["customer_id"].n_unique(),
+            "products": snapshot.shape[1],
+            **{f"als_{name}": value for name, value in ALS.items()},
+            "seed": seed,
+        },
+        metrics={
+            f"{row['measure']}_{row['task']}": row["value"]
+            for row in _measured(quality).filter(pl.col("method") == HYBRID).iter_rows(named=True)
+            if row["value"] is not None
+        }
+        | {
+            f"ndcg_over_{BASE[task].replace(' ', '_').replace(',', '')}_{task}": float(lengths[task]["ratio"][0])
+            for task in TASKS
+        },
+        example=_example(events),
+        trials=tuple(
+            Trial(
+                f"{row['method']}, {task}",
+                {"method": row["method"], "task": task},
+                {name: value for name, value in row.items() if name != "method" and value is not None},
+            )
+            for task in TASKS
+            for row in quality[task].iter_rows(named=True)
+        ),
+        figures={
+            "NDCG by method": figures.by_method(quality),
+            "by length of history": figures.by_history(lengths, BASE),
+        },
+    )
+
+
+def sales(frames: Frames) -> pl.DataFrame:
+    """The product sales of known customers."""
+    lines = frames["order_lines"].where("item_type = 'product' AND line_type = 'sale' AND customer_id IS NOT NULL")
+    found = lines.select(
+        "customer_id",
+        "product_id",
+        "order_id",
+        "sold_on",
+        F.col("quantity").cast("double").alias("quantity"),
+        F.col("amount").cast("double").alias("amount"),
+        "country_code",
+    )
+    return _polars(found).select(EVENT_COLUMNS).sort("sold_on", "customer_id", "order_id", "product_id")
+
+
+def history_of(frames: Frames) -> History:
+    """What the shop knows as of its last sale: sales, and the catalogue with texts."""
+    events = sales(frames)
+    last = events["sold_on"].max()
+    if not isinstance(last, date):
+        raise UsageError("recommendations need product sales to known customers, and there are none")
+    text = F.concat_ws(" ", "name", "category", "subcategory", "brand", "color", "material", "description")
+    current = frames["products"].where("__END_AT IS NULL AND NOT coalesce(category, '') IN ('shipping', 'fee')")
+    products = _polars(current.select("product_id", text.alias("text"), "listed_on")).unique("product_id", keep="first")
+    return History(events, products.sort("product_id"), last)
+
+
+def _polars(rows: DataFrame) -> pl.DataFrame:
+    found = pl.from_arrow(rows.toArrow())
+    assert isinstance(found, pl.DataFrame)  # a table, not a column, was given
+    return found
+
+
+def _settings(days: int, customers: int, seed: int) -> Settings:
+    """The defaults for a year of sales and more; shorter spans and smaller trees for less."""
+    if days < LEAST_DAYS:
+        raise UsageError(
+            f"recommendations need {LEAST_DAYS} days of sales; there are {days}. "
+            "The baseline serves until there are more"
+        )
+    large = customers >= _MANY_CUSTOMERS
+    if days >= 365:
+        return Settings(seed=seed, tower=large)
+    window = max(7, min(30, days // 4))
+    return Settings(
+        window=window,
+        step=max(3, window // 2),
+        cuts=4,
+        season_cuts=0,
+        warm_up=max(14, days // 4),
+        trees={"ALL": 120, "NEW": 100},
+        binary_trees=60,
+        leaves=15,
+        min_rows=50,
+        tower=large,
+        seed=seed,
+    )
+
+
+def _fit(spark: SparkSession, seed: int, weights: pl.DataFrame) -> als.Factors:
+    return als.fit_als(spark, weights, seed=seed, **ALS)
+
+
+def _lists(
+    known: History, snapshot: Snapshot, hybrid: Hybrid, bought: pl.DataFrame, task: Task
+) -> dict[str, pl.DataFrame]:
+    """The hybrid's list of ten and those of the baselines, for the customers who bought."""
+    asked = bought["customer_id"].unique().sort()
+    made = hybrid.recommend(known, asked.to_list(), task, PLACES, spread=True)
+    found = {HYBRID: made.select("customer_id", "product_id", "rank")}
+    rows = snapshot.rows_of(asked)
+    for name, scorer in baselines(snapshot, hybrid.factors).items():
+        found[name] = ranked(snapshot, scorer, rows, task, PLACES)
+    return found
+
+
+def _of_champion(champion: RecommendModel, known: History, bought: pl.DataFrame) -> pl.DataFrame:
+    asked = bought["customer_id"].unique().sort().to_list()
+    return champion.hybrid.recommend(known, asked, "ALL", PLACES, spread=True)
+
+
+def _paired(ours: pl.DataFrame, theirs: pl.DataFrame, bought: pl.DataFrame, seed: int) -> Any:
+    return paired_ratio(_losses(ours, bought), _losses(theirs, bought), seed=seed)
+
+
+def _losses(lists: pl.DataFrame, bought: pl.DataFrame) -> Floats:
+    """1 - NDCG@10 of each customer who bought, in the order of their ids."""
+    each = metrics.per_customer(lists, bought, PLACES).sort("customer_id")
+    return 1 - each["ndcg"].to_numpy().astype(float)
+
+
+def _musts(lengths: pl.DataFrame) -> dict[str, bool]:
+    if not lengths.height:
+        return {}
+    ratio = float(lengths["ratio"][0])
+    return {
+        f"for products new to the customer at least as good as best sellers (NDCG {ratio:.2f} of theirs)": ratio >= 1
+    }
+
+
+def _measured(quality: dict[Task, pl.DataFrame]) -> pl.DataFrame:
+    long = [
+        table.unpivot(index="method", variable_name="measure", value_name="value").with_columns(task=pl.lit(task))
+        for task, table in quality.items()
+    ]
+    return pl.concat(long).select("task", "method", "measure", pl.col("value").cast(pl.Float64).fill_nan(None))
+
+
+def _example(events: pl.DataFrame) -> Any:
+    shown = events["customer_id"].value_counts(sort=True).head(_EXAMPLE_CUSTOMERS)["customer_id"].to_list()
+    rows = events.filter(pl.col("customer_id").is_in(shown)).tail(200)
+    return rows.with_columns(pl.col("sold_on").cast(pl.String)).to_pandas()

@@ -1,0 +1,119 @@
+"""The parts alone, on examples small enough to work out by hand."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ml.recommend.coverage import spread
+from ml.recommend.features import ranks
+from ml.recommend.history import History
+from ml.recommend.items import CoPurchases, cart_suggestions, item_neighbours
+from ml.recommend.linear import ease_weights
+from ml.recommend.pairs import pair_table
+from ml.recommend.reasons import Reasons
+from ml.recommend.snapshot import Snapshot
+
+CUT = date(2024, 3, 31)
+
+
+def _history(*orders: tuple[str, str, date, str]) -> History:
+    rows = [(who, what, order, day) for who, order, day, whats in orders for what in whats.split()]
+    events = pl.DataFrame(rows, schema=["customer_id", "product_id", "order_id", "sold_on"], orient="row")
+    events = events.with_columns(
+        pl.lit(1.0).alias("quantity"), pl.lit(2.0).alias("amount"), pl.lit("GB").alias("country_code")
+    )
+    texts = (
+        events.select("product_id")
+        .unique()
+        .sort("product_id")
+        .with_columns(("text " + pl.col("product_id")).alias("text"))
+    )
+    return History(events, texts, CUT)
+
+
+HISTORY = _history(
+    ("ann", "o1", date(2024, 1, 1), "mug"),
+    ("ann", "o2", date(2024, 1, 31), "mug jar"),
+    ("ann", "o3", date(2024, 3, 1), "mug"),
+    ("ben", "o4", date(2024, 3, 30), "jar cup"),
+    ("cat", "o5", date(2024, 3, 30), "jar cup"),
+)
+
+
+def test_a_pairs_own_past() -> None:
+    snapshot = Snapshot.of(HISTORY, 180)
+    table = pair_table(snapshot, 30)
+    mug = list(snapshot.pair_keys).index(0 * 3 + snapshot.products.to_list().index("mug"))
+    expected = {"orders": 3, "days_since": 30, "interval": 30, "overdue": 1, "orders_since": 0, "share_of_orders": 1}
+    assert {name: table[name][0][mug] for name in expected} == expected
+    jar = list(snapshot.pair_keys).index(snapshot.products.to_list().index("jar"))
+    assert table["orders_since"][0][jar] == 1
+    assert np.isnan(table["interval"][0][jar])
+
+
+def test_reasons_in_words() -> None:
+    snapshot = Snapshot.of(HISTORY, 180)
+    reasons = Reasons(snapshot, np.zeros((3, 1), np.float32), {})
+    cup, jar, mug = range(3)
+    found = reasons.of(np.array([0, 0, 0, 1]), np.array([mug, jar, cup, cup]))
+    assert found[0] == "you buy this every 4 weeks"
+    assert found[1] == "you bought this once, last 9 weeks ago" or found[1] == "you bought this once, last 2 months ago"
+    assert found[2] == "bought with text jar"
+    assert found[3] == "you bought this once, last a day ago"
+
+
+def test_products_that_are_no_longer_sold_leave_the_catalogue() -> None:
+    old = _history(("ann", "o1", date(2023, 1, 1), "old"), ("ann", "o2", date(2024, 3, 1), "mug"))
+    snapshot = Snapshot.of(old, 180)
+    assert snapshot.products.to_list() == ["mug"]
+    assert snapshot.distinct.tolist() == [2]
+
+
+def test_ease_is_its_closed_form() -> None:
+    snapshot = Snapshot.of(HISTORY, 180)
+    bought = np.asarray(snapshot.bought.todense(), np.float64)
+    inverse = np.linalg.inv(bought.T @ bought + 2 * np.eye(3))
+    expected = -inverse / np.diag(inverse)[None, :]
+    np.fill_diagonal(expected, 0)
+    assert np.allclose(ease_weights(snapshot, 2.0), expected, atol=1e-5)
+
+
+def test_equal_scores_share_their_place() -> None:
+    found = ranks(np.array([1, 1, 1, 2]), np.array([0.5, 0.9, 0.5, 0.1], np.float32))
+    assert found.tolist() == [1.5, 0, 1.5, 0]
+
+
+def test_neighbours_and_carts() -> None:
+    near = item_neighbours(HISTORY, 5)
+    assert near.filter(pl.col("product_id") == "jar")["neighbour_id"].to_list() == ["cup"]
+    assert near["evidence"].to_list() == [2, 2]
+    counted = CoPurchases(HISTORY)
+    beside = counted.suggest(["jar", "unheard of"], 2)
+    assert beside["product_id"].to_list() == ["cup", "mug"]
+    assert beside["reason"].to_list() == ["bought with text jar", "popular these 30 days"]
+    assert counted.suggest(["unheard of"], 2)["reason"].unique().to_list() == ["popular these 30 days"]
+    assert set(cart_suggestions(HISTORY, 1)["cart_product_id"]) == {"jar", "cup"}
+
+
+@pytest.mark.parametrize("cost", [0.0, 0.01, 0.05])
+def test_coverage_never_costs_more_than_promised(cost: float) -> None:
+    generator = np.random.default_rng(3)
+    customers, products, k = 40, 60, 5
+    customer = np.repeat(np.arange(customers), products)
+    chance = (generator.random((customers, products)) * np.linspace(1, 0.2, products)).astype(np.float32)
+    product = np.argsort(-chance, axis=1).ravel()
+    chance = -np.sort(-chance, axis=1).ravel()
+    discount = 1 / np.log2(np.arange(k) + 2)
+    before = sum((chance.reshape(customers, products)[:, :k] * discount).sum(axis=1))
+    chosen, place = spread(customer, product, chance, k, cost, products)
+    after = float((chance[chosen] * discount[place]).sum())
+    assert after >= before * (1 - cost) - 1e-4
+    assert np.bincount(customer[chosen]).tolist() == [k] * customers
+    first = np.unique(product.reshape(customers, products)[:, :k])
+    shown = np.unique(product[chosen])
+    assert set(first) <= set(shown)
+    assert (len(shown) > len(first)) == (cost > 0)
