@@ -18,7 +18,7 @@ from lakehouse.errors import UsageError
 from lakehouse.settings import CONF
 
 SPARK_DEFAULTS = CONF / "spark-defaults.conf"
-NOISE = b"incubator modules"
+NOISE = (b"incubator modules", b"netlib-")
 SMALL_DATA: Mapping[str, str] = {
     # Compiling pays for itself on millions of rows; on thousands it takes the cores from the work. So Java's second
     # compiler waits longer, Spark interprets its expressions, and a query is planned once.
@@ -75,7 +75,7 @@ def _delta_package() -> dict[str, str]:
 
 @contextmanager
 def _without_noise() -> Iterator[None]:
-    """Pass on what Java writes while it starts, without its warning about a module that Spark always asks for.
+    """Pass on what Java writes, without two remarks: on a module that Spark always asks for, and on algebra libraries.
 
     Java writes to the process's own stderr, so the descriptor is exchanged; what is written later arrives as well.
     """
@@ -95,5 +95,5 @@ def _without_noise() -> Iterator[None]:
 def _forward(reading: int, screen: int) -> None:
     with os.fdopen(reading, "rb") as lines:
         for line in lines:
-            if NOISE not in line:
+            if not any(noise in line for noise in NOISE):
                 os.write(screen, line)

@@ -141,7 +141,8 @@ class Fitted:
         logs = intervals.around(median, np.where(said.fallback.used, _FALLBACK, said.demand))
         regular = ~said.fallback.used
         logs[QUANTILES.index(0.5), regular] = median[regular]
-        return np.stack([to_units(one, said.unit) for one in logs])
+        found = np.stack([to_units(one, said.unit) for one in logs])
+        return _whole(found) if _counts_pieces(self.panel) else found
 
     def _correction(self, category: tuple[str, ...]) -> Array:
         """Truths over medians at the rolling origins, per category and drawn to the panel's, for series of `category`.
@@ -205,6 +206,20 @@ def _future_is_known(panel: Panel, history: History) -> None:
 def _of_series(values: Array, where: npt.NDArray[np.intp], axis: int) -> Array:
     """Learnt values by series in the order asked; new series (-1) get the mean of all."""
     return np.take(np.concatenate([values, values.mean(axis=axis, keepdims=True)], axis=axis), where, axis=axis)
+
+
+def _counts_pieces(panel: Panel) -> bool:
+    """Whether all that was sold is whole pieces."""
+    known = panel.cube.y[np.isfinite(panel.cube.y)]
+    return bool((known == np.round(known)).all())
+
+
+def _whole(quantiles: Array) -> Array:
+    """Bounds of pieces are pieces: lower ones rounded down and upper ones up, so that nothing sold can lie at 0."""
+    below, above = np.array(QUANTILES) < 0.5, np.array(QUANTILES) > 0.5
+    rounded = quantiles.copy()
+    rounded[below], rounded[above] = np.floor(quantiles[below]), np.ceil(quantiles[above])
+    return rounded
 
 
 def _like_their_past(quantiles: Array, said: Origin, history: History) -> None:

@@ -12,7 +12,7 @@ from ml.forecast.settings import Settings
 
 HORIZON = 7
 QUICK = Settings(members=("arima", "boosting"), origins=3)
-WHOLE = Settings(origins=2, lstm_seeds=1, lstm_steps=20)
+WHOLE = Settings(origins=1, lstm_seeds=1, lstm_steps=12)
 
 
 def made_up(series: int = 6, days: int = 120, horizon: int = HORIZON, seed: int = 1) -> Panel:
