@@ -16,13 +16,11 @@ from ml.lifecycle import Training
 
 
 def of_training(training: Training) -> str:
-    """What was measured, and what was decided."""
-    metrics = ", ".join(f"{name} {value:,.3f}" for name, value in training.trained.metrics.items())
-    evidence = training.trained.evidence
+    """What was decided, and on what; all that was measured stands in MLflow."""
     became = "is champion now" if training.decision.promoted else "is not promoted"
     return (
-        f"{training.model} version {training.version} {became}: {training.decision.why}\n"
-        f"  held out {evidence.window}: {metrics}"
+        f"{training.model} version {training.version} {became}: {training.decision.why} "
+        f"(held out: {training.trained.evidence.window})"
     )
 
 
