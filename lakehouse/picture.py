@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from lakehouse.table import Step
 
-LAYERS = ("bronze", "silver", "gold", "ops")
+LAYERS = ("bronze", "silver", "ops", "gold")
 SWEEPS = 24
 BOX_HEIGHT, LANE_HEIGHT, GAP = 40.0, 6.0, 12.0
 COLUMN_GAP, MARGIN, HEADER = 64.0, 8.0, 34.0

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from ml.forecast.panel import Array
 from ml.forecast.settings import QUANTILES
 
-_ENOUGH = 150  # residuals per part of the horizon that a demand class needs for quantiles of its own
+_ORIGINS = 3  # of which one can be left out and the others still tell something
+_ENOUGH = 60  # residuals per part of the horizon that a demand class needs for quantiles of its own
 _PRIOR = 30.0  # residuals of the panel that weigh as much as one series' own
 _GROWTH = np.linspace(0.7, 2.0, 27)
 POOLED = "all"
@@ -99,7 +100,7 @@ def _quantiles(origins: list[Array], levels: tuple[float, ...]) -> Array:
     """Quantiles of the scores of all origins, moved out (or in) from the median as far as unseen origins need."""
     together = np.concatenate(origins)
     middle, found = float(np.median(together)), np.quantile(together, levels)
-    if len(origins) < 2:
+    if len(origins) < _ORIGINS:
         return np.asarray(found)
     held = np.zeros((len(levels), len(_GROWTH)))
     for number, asked in enumerate(origins):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from scipy.stats import gamma
 
 from lakehouse.errors import UsageError
 from ml.forecast import conformal
@@ -15,6 +16,7 @@ from ml.forecast.panel import Array
 from ml.forecast.settings import column
 
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
+_ORIGINS = 4  # below which the sums of the past are too few to learn from
 _KNOWN = 0.8  # share of a past lead time that must be known for its sum to count
 
 
@@ -57,20 +59,37 @@ def _quantiles(
     levels: tuple[float, ...],
 ) -> Array:
     unit = np.clip(sums, 1e-9, 1.0)
-    everyone = np.full(len(sums), conformal.POOLED)
-    spread = np.stack([one.spread for one in fitted.backtest.origins]) if fitted.backtest.origins else None
-    if spread is None:
-        intervals = conformal.untaught(np.full(len(sums), 0.3 / np.sqrt(length)), 1, levels)
-    else:
-        residuals = _residuals(fitted, length)[:, :, None]
-        last = fitted.backtest.origins[-1]
-        demand = np.where(last.fallback.used, "fallback", last.demand)
-        learnt = conformal.learn(residuals, spread, demand, np.zeros(1, dtype=np.intp), levels)
-        width = np.append(learnt.width, learnt.width.mean())[where]
-        everyone = np.append(demand, conformal.POOLED)[where]
-        intervals = conformal.Intervals(learnt.offsets, width)
+    if len(fitted.backtest.origins) < _ORIGINS:
+        return _gamma(fitted, length, sums, where, levels)
+    spread = np.stack([one.spread for one in fitted.backtest.origins])
+    residuals = _residuals(fitted, length)[:, :, None]
+    last = fitted.backtest.origins[-1]
+    demand = np.where(last.fallback.used, "fallback", last.demand)
+    learnt = conformal.learn(residuals, spread, demand, np.zeros(1, dtype=np.intp), levels)
+    width = np.append(learnt.width, learnt.width.mean())[where]
+    everyone = np.append(demand, conformal.POOLED)[where]
+    intervals = conformal.Intervals(learnt.offsets, width)
     logs = intervals.around(to_log(sums[:, None], unit), everyone)
     return np.stack([to_units(one, unit)[:, 0] for one in logs])
+
+
+def _gamma(
+    fitted: Fitted,
+    length: int,
+    sums: Array,
+    where: np.ndarray[tuple[int], np.dtype[np.intp]],
+    levels: tuple[float, ...],
+) -> Array:
+    """Where origins are few: gamma quantiles with the expected sum and the variance that single periods had.
+
+    T. A. Burgin, "The gamma distribution and inventory control", Operational Research Quarterly 26 (1975).
+    """
+    known = fitted.panel.cube.y
+    variance = np.nanvar(np.where(np.isfinite(known).any(axis=1, keepdims=True), known, 0.0), axis=1)
+    spread = np.append(variance, variance.mean())[where] * length
+    shape, scale = sums**2 / np.maximum(spread, 1e-9), spread / np.maximum(sums, 1e-9)
+    found = np.stack([gamma.ppf(level, np.maximum(shape, 1e-9), scale=np.maximum(scale, 1e-9)) for level in levels])
+    return np.where(sums > 0, np.nan_to_num(found), 0.0)
 
 
 def _residuals(fitted: Fitted, length: int) -> Array:
