@@ -10,11 +10,10 @@ import polars as pl
 
 from lakehouse.errors import UsageError
 from ml.recommend.history import History
+from ml.recommend.ratings import SETTINGS, history_of_ratings
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 MOVIES = SHARED / "movielens_100k"
-LIKED = 4
-LAST = date(2000, 1, 1)
 
 
 def online_retail(warehouse: Path, cut: date) -> tuple[History, pl.DataFrame]:
@@ -39,24 +38,10 @@ def online_retail(warehouse: Path, cut: date) -> tuple[History, pl.DataFrame]:
 
 
 def movielens() -> tuple[History, pl.DataFrame]:
-    """MovieLens 100k, ratings of 4 and more as feedback, one left out.
-
-    Each person's own order stands for time: their last film is liked on the last day, the one before it on the day
-    before, so the cut is a day before the end, and a window of one day is the next film.
-    """
-    liked = ratings("u.data.gz").filter(pl.col("rating") >= LIKED).sort("customer_id", "time", "product_id")
-    back = pl.len().over("customer_id") - 1 - pl.int_range(pl.len()).over("customer_id")
-    events = liked.with_columns(back.alias("back")).select(
-        "customer_id",
-        "product_id",
-        (pl.col("customer_id") + "-" + pl.col("back").cast(pl.String)).alias("order_id"),
-        (pl.lit(LAST) - pl.duration(days=pl.col("back"))).cast(pl.Date).alias("sold_on"),
-        pl.lit(1.0).alias("quantity"),
-        pl.lit(1.0).alias("amount"),
-        pl.lit("ZZ").alias("country_code"),
-    )
-    cut = LAST - timedelta(days=1)
-    return History(events.filter(pl.col("sold_on") <= cut), titles(), cut), events
+    """MovieLens 100k, ratings of 4 and more as feedback, the last film of everyone left out."""
+    whole = history_of_ratings(ratings("u.data.gz").rename({"time": "rated_at"}))
+    history = History(whole.events, titles(), whole.cut).before(whole.cut - timedelta(days=SETTINGS.window))
+    return history, whole.events
 
 
 def ratings(name: str) -> pl.DataFrame:

@@ -7,10 +7,11 @@ from pathlib import Path
 from ml.experiment import Experiment, Model
 from ml.forecast.experiment import DAYS, PERIODS
 from ml.recommend.experiment import EXPERIMENT as RECOMMEND
+from ml.recommend.experiment import RATINGS
 from ml.segment.experiment import EXPERIMENT as SEGMENT
 
 FAMILIES: dict[str, tuple[Experiment, ...]] = {
-    "recommend": (RECOMMEND,),
+    "recommend": (RECOMMEND, RATINGS),
     "forecast": (DAYS, PERIODS),
     "segment": (SEGMENT,),
 }

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ml.forecast.baseline import Baseline, row_means, to_log
 from ml.forecast.panel import Array, Frequency, History
 
-_LEAST: dict[Frequency, int] = {"D": 42, "W": 16, "M": 12}  # known periods that members need
+LEAST_KNOWN: dict[Frequency, int] = {"D": 42, "W": 16, "M": 12}  # known periods that members need
 _RECENT: dict[Frequency, int] = {"D": 28, "W": 8, "M": 4}
 _PERIODS = {"D": "days", "W": "weeks", "M": "months"}
 _INTERMITTENT = 0.5  # share of recent periods without demand above which demand is sporadic
@@ -72,7 +72,7 @@ def _judge(history: History, row: int, usual: Array) -> tuple[str | None, Array]
     y = history.y[row]
     known = y[np.isfinite(y)]
     unit, recent = _PERIODS[history.frequency], _RECENT[history.frequency]
-    least = _LEAST[history.frequency]
+    least = LEAST_KNOWN[history.frequency]
 
     def flat(value: float) -> Array:
         return np.full(history.horizon, value)

@@ -70,7 +70,7 @@ def of_periods(frames: Mapping[str, DataFrame]) -> Panel:
         "period_on",
     )
     wide = drivers.pivot(index=["series_id", "on"], columns="driver", values="value").reset_index()
-    rows = _without_gaps(rows, frequency, last).merge(wide, on=["series_id", "on"], how="left")
+    rows = _without_gaps(rows, frequency, last, end).merge(wide, on=["series_id", "on"], how="left")
     ahead = rows[rows["on"] > last]
     names = [name for name in wide.columns if name not in ("series_id", "on")]
     known = tuple(n for n in names if len(ahead) == 0 or ahead[n].notna().mean() >= _LEAST_KNOWN)
@@ -140,12 +140,12 @@ def _with_calendar(
     return joined, (*known, *changing)
 
 
-def _without_gaps(rows: pd.DataFrame, frequency: str, last: pd.Timestamp) -> pd.DataFrame:
-    """Every period of every series, from its first to the last known ahead; without a report nothing was sold."""
+def _without_gaps(rows: pd.DataFrame, frequency: str, last: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+    """Every period of every series, from its first to the end; without a report until the last, nothing was sold."""
     step = {"W": "7D", "M": "MS"}[frequency]
     whole = []
     for series, own in rows.groupby("series_id", sort=True):
-        days = pd.date_range(own["on"].min(), max(own["on"].max(), last), freq=step)
+        days = pd.date_range(own["on"].min(), end, freq=step)
         filled = own.set_index("on").reindex(days)
         filled["series_id"], filled["product_id"] = series, own["product_id"].iloc[0]
         whole.append(filled.rename_axis("on").reset_index())

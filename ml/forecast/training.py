@@ -12,6 +12,7 @@ from ml.evidence import Evidence
 from ml.experiment import Frames, Model, Trained, Trial
 from ml.forecast import figures, panels
 from ml.forecast.ensemble import fit
+from ml.forecast.fallback import LEAST_KNOWN
 from ml.forecast.judgement import ENSEMBLE, EVERYTHING, NAIVE, HeldOut, held_out
 from ml.forecast.model import ForecastModel
 from ml.forecast.panel import Panel
@@ -37,14 +38,15 @@ def train_periods(frames: Frames, champion: Model | None, seed: int) -> Trained:
 def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: int) -> Trained:
     length = panel.cube.length
     horizon = len(panel.cube.dates) - length
+    if length - horizon < LEAST_KNOWN[panel.frequency]:
+        raise UsageError(
+            f"a forecast of {horizon} periods needs {LEAST_KNOWN[panel.frequency] + horizon} known ones, to learn from "
+            f"and to be judged on the newest; there are {length}. The baseline serves until there are more"
+        )
     settings = Settings(seed=seed) if length >= _SHORT or panel.frequency != "D" else _small(seed)
     fitted = fit(panel, horizon, settings)
     seen = held_out(fitted)
-    if seen is None:
-        raise UsageError(
-            f"a forecast of {horizon} periods needs a history of more than {2 * horizon}, to be judged on the newest; "
-            f"there are {length}. The baseline serves until there are more"
-        )
+    assert seen is not None  # so long a history has an origin
     of_revenue = None if revenue is None else fit(revenue, len(revenue.cube.dates) - revenue.cube.length, settings)
     measured = seen.measures()
     errors, naive = _known(seen.errors(ENSEMBLE), seen.errors(NAIVE))

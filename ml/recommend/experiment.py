@@ -23,8 +23,8 @@ from ml.recommend import items
 from ml.recommend.candidates import TASKS
 from ml.recommend.history import History
 from ml.recommend.model import BuyItAgain, RecommendModel
-from ml.recommend.training import history_of, train
-from silver import customers, order_lines, products
+from ml.recommend.training import history_of, train, train_ratings
+from silver import customers, feedback, order_lines, products
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,17 @@ def _table(rows: pl.DataFrame, known: Known, served: Served, frames: Frames, tab
     frame = frames["order_lines"].sparkSession.createDataFrame(rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
     return as_declared(served.sign(frame.withColumn("shop_id", F.lit(known.shop_id))), table)
 
+
+RATINGS = Experiment(
+    name="recommend",
+    meaning="The same for ratings, to be evaluated: nobody is shown what a data set of ratings recommends.",
+    reads=(Read(feedback.TABLE),),
+    outputs=(),
+    train=train_ratings,
+    load=RecommendModel.load,
+    baseline=BuyItAgain(),
+    baseline_label="best sellers",
+)
 
 EXPERIMENT = Experiment(
     name="recommend",

@@ -13,7 +13,7 @@ from ml.recommend.candidates import Task
 def by_method(quality: Mapping[Task, pl.DataFrame]) -> Figure:
     """NDCG@10 of each way to recommend, for all products and for new ones."""
     figure = Figure(figsize=(10, 3.6), layout="constrained")
-    for panel, (task, table) in zip(figure.subplots(1, len(quality)), quality.items(), strict=True):
+    for panel, (task, table) in zip(figure.subplots(1, len(quality), squeeze=False)[0], quality.items(), strict=True):
         ordered = table.sort("ndcg", descending=True, nulls_last=True)
         shades = ["tab:blue" if name == "hybrid" else "lightsteelblue" for name in ordered["method"]]
         bars = panel.barh(ordered["method"].to_list(), ordered["ndcg"].fill_null(0).to_list(), color=shades)
@@ -27,7 +27,7 @@ def by_method(quality: Mapping[Task, pl.DataFrame]) -> Figure:
 def by_history(lengths: Mapping[Task, pl.DataFrame], base: Mapping[Task, str]) -> Figure:
     """NDCG@10 over that of the baseline, by how many products a customer had bought before."""
     figure = Figure(figsize=(10, 3.2), layout="constrained")
-    for panel, (task, table) in zip(figure.subplots(1, len(lengths)), lengths.items(), strict=True):
+    for panel, (task, table) in zip(figure.subplots(1, len(lengths), squeeze=False)[0], lengths.items(), strict=True):
         names = [f"{row['history']} ({row['customers']})" for row in table.iter_rows(named=True)]
         ratio = table["ratio"].to_numpy()
         spans = [ratio - table["low"].to_numpy(), table["high"].to_numpy() - ratio]

@@ -15,7 +15,7 @@ from lakehouse.errors import UsageError
 from ml.evidence import Evidence
 from ml.experiment import Frames, Model, Trained, Trial
 from ml.metrics import Floats, paired_ratio
-from ml.recommend import als, evaluate, figures, metrics
+from ml.recommend import als, evaluate, figures, metrics, ratings
 from ml.recommend.baselines import baselines, ranked
 from ml.recommend.candidates import TASKS, Task
 from ml.recommend.history import EVENT_COLUMNS, History
@@ -39,11 +39,26 @@ def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
 
     The rankers that serve are those that were judged: they order by how products and customers stand today.
     """
-    history, events = history_of(frames), sales(frames)
-    first = events["sold_on"].min()
+    history = history_of(frames)
+    first = history.events["sold_on"].min()
     assert isinstance(first, date)  # history_of refuses a shop without sales
-    settings = _settings((history.cut - first).days, events["customer_id"].n_unique(), seed)
-    cut = history.cut - timedelta(days=settings.window)
+    settings = _settings((history.cut - first).days, history.events["customer_id"].n_unique(), seed)
+    return _trained(history, settings, frames["order_lines"].sparkSession, champion, TASKS)
+
+
+def train_ratings(frames: Frames, champion: Model | None, seed: int) -> Trained:
+    """The same for ratings: the last product that everyone liked is held out."""
+    history = ratings.history_of_ratings(_polars(frames["feedback"]))
+    settings = replace(ratings.SETTINGS, seed=seed)
+    return _trained(history, settings, frames["feedback"].sparkSession, champion, ("NEW",))
+
+
+def _trained(
+    history: History, settings: Settings, spark: SparkSession, champion: Model | None, tasks: tuple[Task, ...]
+) -> Trained:
+    """Of the tasks, the first one decides about the champion."""
+    judged, seed = tasks[0], settings.seed
+    events, cut = history.events, history.cut - timedelta(days=settings.window)
     known = history.before(cut)
     bought = evaluate.truths(known, events, settings.window)
     if bought["ALL"]["customer_id"].n_unique() < LEAST_CUSTOMERS:
@@ -51,25 +66,27 @@ def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
             f"recommendations need at least {LEAST_CUSTOMERS} customers who bought again after {cut}; there are "
             f"{bought['ALL']['customer_id'].n_unique()}. The baseline serves until there are more"
         )
-    fit = partial(_fit, frames["order_lines"].sparkSession, seed)
+    fit = partial(_fit, spark, seed)
     hybrid = learn(known, fit, settings)
     snapshot = Snapshot.of(known, settings.active)
-    lists = {task: _lists(known, snapshot, hybrid, bought[task], task) for task in TASKS}
-    quality = {task: evaluate.quality(lists[task], bought[task], snapshot, PLACES) for task in TASKS}
+    lists = {task: _lists(known, snapshot, hybrid, bought[task], task) for task in tasks}
+    quality = {task: evaluate.quality(lists[task], bought[task], snapshot, PLACES) for task in lists}
     fresh = replace(hybrid, factors=fit(als.interactions(Snapshot.of(history, settings.active))))
     lengths = {
-        task: evaluate.against(lists[task][HYBRID], lists[task][BASE[task]], bought[task], snapshot) for task in TASKS
+        task: evaluate.against(lists[task][HYBRID], lists[task][BASE[task]], bought[task], snapshot) for task in lists
     }
     return Trained(
         RecommendModel(fresh, _measured(quality)),
         Evidence(
-            measure="1 - NDCG@10 for all products",
+            measure=f"1 - NDCG@10 for {'all products' if judged == 'ALL' else 'new products'}",
             window=f"{cut + timedelta(days=1)} to {history.cut}",
-            against_baseline=_paired(lists["ALL"][HYBRID], lists["ALL"][BASE["ALL"]], bought["ALL"], seed),
+            against_baseline=_paired(lists[judged][HYBRID], lists[judged][BASE[judged]], bought[judged], seed),
             against_champion=None
             if not isinstance(champion, RecommendModel)
-            else _paired(lists["ALL"][HYBRID], _of_champion(champion, known, bought["ALL"]), bought["ALL"], seed),
-            must=_musts(lengths["NEW"]),
+            else _paired(
+                lists[judged][HYBRID], _of_champion(champion, known, bought[judged], judged), bought[judged], seed
+            ),
+            must=_musts(lengths["NEW"]) if judged == "ALL" else {},
         ),
         params={
             "window_days": settings.window,
@@ -88,7 +105,7 @@ def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
         }
         | {
             f"ndcg_over_{BASE[task].replace(' ', '_').replace(',', '')}_{task}": float(lengths[task]["ratio"][0])
-            for task in TASKS
+            for task in tasks
         },
         example=_example(events),
         trials=tuple(
@@ -97,7 +114,7 @@ def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
                 {"method": row["method"], "task": task},
                 {name: value for name, value in row.items() if name != "method" and value is not None},
             )
-            for task in TASKS
+            for task in tasks
             for row in quality[task].iter_rows(named=True)
         ),
         figures={
@@ -183,9 +200,9 @@ def _lists(
     return found
 
 
-def _of_champion(champion: RecommendModel, known: History, bought: pl.DataFrame) -> pl.DataFrame:
+def _of_champion(champion: RecommendModel, known: History, bought: pl.DataFrame, task: Task) -> pl.DataFrame:
     asked = bought["customer_id"].unique().sort().to_list()
-    return champion.hybrid.recommend(known, asked, "ALL", PLACES, spread=True)
+    return champion.hybrid.recommend(known, asked, task, PLACES, spread=True)
 
 
 def _paired(ours: pl.DataFrame, theirs: pl.DataFrame, bought: pl.DataFrame, seed: int) -> Any:

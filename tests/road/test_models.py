@@ -29,6 +29,7 @@ from ml.families import FAMILIES
 from ml.segment.features import describe
 from ml.tracking import Store, StoreError
 from silver import order_lines, orders
+from tests.road.conftest import Promoted
 from tests.road.warehouse import Row, accounts, differences, done, lake_at, rows, versions
 
 (SEGMENT,) = FAMILIES["segment"]
@@ -240,6 +241,33 @@ def test_a_training_that_is_killed_changes_nothing_that_serves(copied: Lake, mon
     assert champion is not None
     assert int(champion.version) == 1
     assert done(score(copied, "big")).published == []
+
+
+def test_every_family_is_served_by_its_baseline_from_the_first_day(promoted: Promoted, tmp_path: Path) -> None:
+    shutil.copytree(promoted.warehouse, tmp_path / "warehouse")
+    lake = lake_at(promoted.lake.spark, tmp_path / "warehouse")
+    store = Store(lake)
+    found = [pair for family in FAMILIES.values() for pair in lifecycle.pairs(lake, family, "shop")]
+    for experiment, shop in found:
+        with pytest.raises(UsageError, match="The baseline serves until there are more"):
+            lifecycle.train(lake, store, experiment, shop, seed=0)
+    steps = [step for e, shop in found for step in scoring.steps(e, shop, lifecycle.serving(store, e, shop))]
+    done(job.run_steps(lake, steps, Console(file=StringIO())))
+    recommended = rows(lake.warehouse, "gold.recommendations")
+    everyone = {row["customer_id"] for row in rows(lake.warehouse, "silver.customers")}
+    assert everyone <= {row["customer_id"] for row in recommended if row["task"] == "ALL"}
+    assert {row["model"] for row in recommended} == {"baseline: buy it again"}
+    products = {row["product_id"] for row in rows(lake.warehouse, "gold.demand_daily")}
+    forecast = rows(lake.warehouse, "gold.demand_forecast")
+    assert {row["series_id"] for row in forecast if row["level"] == "series"} == products
+    assert {row["fallback"] for row in forecast if row["level"] == "series"} == {
+        "no model beats the seasonal naive forecast yet"
+    }
+    assert {row["product_id"] for row in rows(lake.warehouse, "gold.inventory_plan")} == products
+    assert len(rows(lake.warehouse, "gold.revenue_forecast")) == 7
+    for account in accounts(lake.warehouse):
+        assert set(differences(account).values()) == {0}, account["table"]
+    shutil.rmtree(lake.warehouse)
 
 
 def test_what_comes_after_the_day_is_not_seen(trained: Lake) -> None:

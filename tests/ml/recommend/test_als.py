@@ -13,8 +13,8 @@ from ml.recommend.snapshot import Snapshot
 def test_sparks_factors_fold_in_and_fit_as_well_as_numpys(spark: SparkSession, shop: History) -> None:
     snapshot = Snapshot.of(shop, 180)
     given = interactions(snapshot)
-    fitted = fit_als(spark, given, rank=6, reg=0.1, alpha=1.0, iterations=4, seed=7)
-    local = fit_als_local(given, rank=6, reg=0.1, alpha=1.0, iterations=4, seed=7)
+    fitted = fit_als(spark, given, rank=6, reg=0.1, alpha=1.0, iterations=2, seed=7)
+    local = fit_als_local(given, rank=6, reg=0.1, alpha=1.0, iterations=2, seed=7)
     matrix = snapshot.matrix(weights(snapshot))
     refolded = fold_in(matrix, fitted.products_of(snapshot.products), 0.1, 1.0)
     assert np.allclose(refolded, fitted.customer_factors, atol=2e-3)

@@ -1,0 +1,42 @@
+"""Scored tables are written by models; what holds for each of them, whatever the model, and that their gates block."""
+
+from __future__ import annotations
+
+import pytest
+from pyspark.sql import SparkSession
+
+from gold import model_scorecard
+from lakehouse import gate
+from lakehouse.table import Table
+from ml import scoring
+from ml.families import FAMILIES
+
+TABLES = {step.table.name: step.table for step in scoring.declared(FAMILIES)}
+
+each_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+
+
+def test_every_scored_table_is_known() -> None:
+    assert len(TABLES) == 14
+    assert all(table.layer == "gold" for table in TABLES.values())
+
+
+@each_table
+def test_a_scored_row_names_its_shop_and_its_model(table: Table) -> None:
+    assert table.grain[0] == "shop_id"
+    assert [field.name for field in table.fields][-2:] == ["model", "model_run"]
+    assert {rule.action for rule in table.row_rules} == {"fail"}
+
+
+@pytest.mark.parametrize("table", [*TABLES.values(), model_scorecard.TABLE], ids=lambda table: table.name)
+def test_the_gate_blocks_a_row_without_its_key(
+    spark: SparkSession, table: Table, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.getbasetemp() / "scored"
+    empty = spark.createDataFrame([[None] * len(table.schema)], table.schema)
+    counts = {"rows_read": 1, "rows_accepted": 1, "rows_quarantined": 0}
+    findings = gate.check(root, table, empty, counts, batch_id="a batch", unique_grain=False)
+    refused = {finding.expectation for finding in findings if not finding.passed}
+    required = {rule.name for rule in table.row_rules if rule.name.endswith(".not_null")}
+    assert "shop_id.not_null" in required
+    assert required <= refused
