@@ -4,6 +4,8 @@ BIN := .venv/bin
 # spark-submit finds Spark, and Spark its Python, through the environment that is first on PATH; another Spark on this
 # machine must not get in between.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Models here are of small matrices: threads that wait for each other would take the cores from Spark.
+export OMP_NUM_THREADS ?= 1
 unexport SPARK_HOME SPARK_CONF_DIR PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON
 
 .DEFAULT_GOAL := help

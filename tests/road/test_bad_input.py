@@ -42,7 +42,8 @@ def ended(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, 
         (("--input", "IN/nowhere"), "--input IN/nowhere: there is no such folder; name the folder of the delivered"),
         (
             ("--input", "IN", "--source", "amazon"),
-            "--source amazon: unknown source; known sources: online_retail, shop",
+            "--source amazon: unknown source; known sources: movielens_100k, online_retail, shop, "
+            "stallion_beverages, walmart_weekly",
         ),
         (("--input", "IN", "--table", "gold.sales"), "--table gold.sales: unknown table here; known tables: bronze."),
         (("--input", "IN", "--env", "mars"), "--env mars: there is no mars.yaml in "),
