@@ -139,7 +139,7 @@ def _finding(suite: str, statement: Rule | Expectation, result: Any, rows: DataF
 def _explain(statement: Expectation, rows: DataFrame) -> tuple[str | None, int | None, tuple[str, ...]]:
     """Observed value, count and examples of a failed table-level expectation."""
     columns = statement.kwargs.get("column_list") or [statement.kwargs.get("column")]
-    if "unique" in statement.expectation and columns[0]:
+    if statement.expectation.endswith("to_be_unique") and columns[0]:
         twice = rows.groupBy(*columns).count().where("count > 1")
         shown = twice.limit(EXAMPLES).collect()
         examples = tuple(", ".join(f"{k}={v}" for k, v in row.asDict().items()) for row in shown)

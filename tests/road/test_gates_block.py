@@ -117,7 +117,8 @@ def test_a_batch_of_mostly_rejected_rows_is_refused_by_silver(lake: Lake, step: 
     assert message.count("for example") == 5
 
 
-@pytest.mark.parametrize("step", [step for step in BUILT if step.table.layer == "gold"], ids=name_of)
+# One way into gold is as any other here; tests/gold sees the gate of every gold table block.
+@pytest.mark.parametrize("step", [step for step in BUILT if step.table.layer == "gold"][::4], ids=name_of)
 def test_a_wrong_aggregate_is_refused_by_gold(lake: Lake, step: Step) -> None:
     bad, rule = without_a_value(step)
     message, failed = refused(lake, bad)
