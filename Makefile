@@ -44,7 +44,7 @@ mlflow: setup ## Open the MLflow UI on the models of a warehouse (WAREHOUSE=demo
 	@$(BIN)/shoplake mlflow-ui $(if $(WAREHOUSE),--warehouse $(WAREHOUSE))
 
 lock: ## Choose the newest versions that fit pyproject.toml and pin them (needs uv)
-	@uv pip compile pyproject.toml --extra ml --group dev --universal --python-version 3.11 --generate-hashes --upgrade \
+	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --upgrade \
 		--quiet --custom-compile-command "make lock" --output-file requirements.lock
 
 clean: ## Remove what was built, cached and written by the demo; the environment stays

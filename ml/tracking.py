@@ -131,7 +131,7 @@ class Store:
                 artifacts={FILES: str(files)},
                 signature=infer_signature(trained.example, trained.model.predict(trained.example)),
                 input_example=trained.example,
-                pip_requirements=["shoplake[ml]"],
+                pip_requirements=["shoplake"],
             )
         # By the client, because mlflow.register_model writes to the screen.
         if not self._client.search_registered_models(f"name = '{name}'"):
