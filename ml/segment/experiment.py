@@ -20,13 +20,12 @@ from silver import order_lines, orders
 
 def segments(served: Served, frames: Frames) -> DataFrame:
     """Each customer with segment, tier, expected value and distance, as of the shop's last day."""
-    scored = _scored(served, describe(frames["order_lines"], frames["orders"]))
-    return as_declared(served.sign(scored), customer_segments.TABLE)
+    return as_declared(served.sign(_now(served, frames)), customer_segments.TABLE)
 
 
 def profiles(served: Served, frames: Frames) -> DataFrame:
     """What is typical of each segment."""
-    scored = _scored(served, describe(frames["order_lines"], frames["orders"]))
+    scored = _now(served, frames)
     means = ("recency_days", "tenure_days", "frequency", "monetary", "products", "return_rate", "value_score")
     grouped = scored.groupBy("shop_id", "segment", "currency", "as_of_on").agg(
         F.count("*").alias("customers"),
@@ -47,7 +46,7 @@ def moves(served: Served, frames: Frames) -> DataFrame:
         before = describe(lines, orders_)
     else:
         before = describe(lines, orders_, (pd.Timestamp(last[0]) - pd.DateOffset(months=1)).date())
-    now, then = (_scored(served, looked) for looked in (describe(lines, orders_), before))
+    now, then = _now(served, frames), _scored(served, before)
     value = now.groupBy("segment").agg(F.mean("value_score").alias("value"))
     older = then.select("customer_id", F.col("segment").alias("from_segment")).join(
         value.withColumnsRenamed({"segment": "from_segment", "value": "from_value"}), "from_segment", "left"
@@ -64,6 +63,14 @@ def moves(served: Served, frames: Frames) -> DataFrame:
         {"direction": direction, "compared_on": F.add_months("as_of_on", -1)}
     )
     return as_declared(served.sign(changed), segment_moves.TABLE)
+
+
+def _now(served: Served, frames: Frames) -> DataFrame:
+    """The customers as of the shop's last day, described and scored once for all tables."""
+    if "now" not in served.once:
+        served.once["now"] = _scored(served, describe(frames["order_lines"], frames["orders"]))
+    now: DataFrame = served.once["now"]
+    return now
 
 
 def _scored(served: Served, customers: DataFrame) -> DataFrame:
