@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+import ml.metrics
 from ml.forecast.panel import Array
 
 
@@ -55,11 +56,8 @@ def coverage(truth: Array, low: Array, high: Array) -> float:
 def paired_ratio(ours: Array, theirs: Array, seed: int = 7, draws: int = 2000) -> tuple[float, float, float]:
     """Mean of `ours` over mean of `theirs` (one error per series), with its 95 % bootstrap interval over series."""
     there = np.isfinite(ours) & np.isfinite(theirs)
-    ours, theirs = ours[there], theirs[there]
-    pick = np.random.default_rng(seed).integers(0, len(ours), (draws, len(ours)))
-    ratios = ours[pick].mean(axis=1) / theirs[pick].mean(axis=1)
-    low, high = np.quantile(ratios, [0.025, 0.975])
-    return float(ours.mean() / theirs.mean()), float(low), float(high)
+    found = ml.metrics.paired_ratio(ours[there], theirs[there], draws=draws, seed=seed)
+    return found.value, found.low, found.high
 
 
 def _row_means(values: Array) -> Array:

@@ -20,6 +20,7 @@ from gold.declare import as_declared
 from lakehouse.table import Read, Table
 from ml.experiment import Experiment, Frames, Output, Served
 from ml.recommend import items
+from ml.recommend.als import Factors, Floats
 from ml.recommend.candidates import TASKS
 from ml.recommend.history import History
 from ml.recommend.model import BuyItAgain, RecommendModel
@@ -60,24 +61,24 @@ def recommended(served: Served, frames: Frames) -> DataFrame:
 
 def user_factors(served: Served, frames: Frames) -> DataFrame:
     """The customers' ALS factors."""
-    factors = served.model.factors
-    rows = (
-        pl.DataFrame(schema={"customer_id": pl.String, "factors": pl.List(pl.Float64)})
-        if factors is None
-        else pl.DataFrame({"customer_id": factors.customers, "factors": factors.customer_factors.tolist()})
-    )
+    known: Factors | None = served.model.factors
+    rows = _factors("customer_id", (known.customers, known.customer_factors) if known else None)
     return _table(rows, _know(served, frames), served, frames, als_user_factors.TABLE)
 
 
 def item_factors(served: Served, frames: Frames) -> DataFrame:
     """The products' ALS factors."""
-    factors = served.model.factors
-    rows = (
-        pl.DataFrame(schema={"product_id": pl.String, "factors": pl.List(pl.Float64)})
-        if factors is None
-        else pl.DataFrame({"product_id": factors.products, "factors": factors.product_factors.tolist()})
-    )
+    known: Factors | None = served.model.factors
+    rows = _factors("product_id", (known.products, known.product_factors) if known else None)
     return _table(rows, _know(served, frames), served, frames, als_item_factors.TABLE)
+
+
+def _factors(key: str, side: tuple[pl.Series, Floats] | None) -> pl.DataFrame:
+    """One side of the factorisation as rows; none where the model has no factors."""
+    if side is None:
+        return pl.DataFrame(schema={key: pl.String, "factors": pl.List(pl.Float64)})
+    ids, factors = side
+    return pl.DataFrame({key: ids, "factors": factors.tolist()})
 
 
 def neighbours(served: Served, frames: Frames) -> DataFrame:
