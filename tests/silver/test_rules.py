@@ -52,6 +52,7 @@ BREAKS: dict[str, dict[str, Any]] = {
     "on_hand.between": {"on_hand": -5},
     "on_order.between": {"on_order": -1},
     "lead_time_days.between": {"lead_time_days": -1},
+    "frequency.one_of": {"frequency": "D"},
     "discount_pct.between": {"discount_pct": Decimal(150)},
     "ends_on.not_before_starts_on": {"ends_on": DAY_BEFORE, "starts_on": ON},
     "spend.between": {"spend": Decimal(-1)},
