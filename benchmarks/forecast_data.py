@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from deltalake import DeltaTable
 
 from lakehouse.errors import UsageError
 from ml.forecast.panel import Panel
 
+_CHOSEN_BY, _PRODUCTS = 469, 30
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 MARKDOWNS = tuple(f"MarkDown{number}" for number in range(1, 6))
 _HOLIDAYS = {2: "super_bowl", 9: "labor_day", 11: "thanksgiving", 12: "christmas"}
@@ -61,6 +63,54 @@ def stallion(series: int) -> Panel:
     known = ("price_regular", "discount", *_EVENTS)
     groups = frame[["series_id", "sku"]].drop_duplicates().rename(columns={"sku": "category"})
     return Panel(frame[["series_id", "on", "y", *known]], "M", known, groups)
+
+
+def online_retail(warehouse: Path) -> dict[str, Panel]:
+    """Days of Online Retail II from the gold tables of a warehouse: the total, countries and products.
+
+    Net revenue of the shop and of the countries that buy on at least a fifth of the days of the first
+    `_CHOSEN_BY` days; pieces of the `_PRODUCTS` products that sold most in them. Known ahead: the British calendar.
+    """
+    total = _delta(warehouse, "gold/sales_daily", ["sold_on", "net_revenue"]).assign(series_id="total")
+    countries = _delta(warehouse, "gold/sales_by_country", ["sold_on", "country", "net_revenue"])
+    daily = _delta(warehouse, "gold/demand_daily", ["demand_on", "product_id", "quantity"])
+    days = pd.date_range(pd.Timestamp(total["sold_on"].min()), pd.Timestamp(total["sold_on"].max()))
+    end = days[_CHOSEN_BY]
+    before = countries[pd.to_datetime(countries["sold_on"]) < end].groupby("country")["sold_on"].nunique()
+    countries = countries[countries["country"].isin(before.index[before.to_numpy() >= _CHOSEN_BY / 5])]
+    sold = daily[pd.to_datetime(daily["demand_on"]) < end].groupby("product_id")["quantity"].sum()
+    daily = daily[daily["product_id"].isin(sold.nlargest(_PRODUCTS).index)]
+    given = {
+        "total": total.set_axis(["on", "y", "series_id"], axis=1),
+        "countries": countries.set_axis(["on", "series_id", "y"], axis=1),
+        "products": daily.set_axis(["on", "series_id", "y"], axis=1),
+    }
+    calendar = _delta(warehouse, "silver/calendar", ["calendar_on", "country_code", "is_holiday", "is_payday"])
+    calendar = calendar[calendar["country_code"] == "GB"]
+    return {level: _daily(rows, days, calendar) for level, rows in given.items()}
+
+
+def _daily(rows: pd.DataFrame, days: pd.DatetimeIndex, calendar: pd.DataFrame) -> Panel:
+    """Every day of every series; days without sales are zeros."""
+    on = pd.to_datetime(rows["on"])
+    wide = rows.assign(on=on, y=rows["y"].astype(float)).pivot_table(
+        index="on", columns="series_id", values="y", aggfunc="sum"
+    )
+    long = wide.reindex(days).fillna(0.0).rename_axis("on").reset_index().melt("on", value_name="y")
+    known = calendar.assign(on=pd.to_datetime(calendar["calendar_on"])).set_index("on")[["is_holiday", "is_payday"]]
+    frame = long.merge(known.astype(float), left_on="on", right_index=True, how="left")
+    frame["before_christmas"] = ((frame["on"].dt.month == 12) & (frame["on"].dt.day <= 23)).astype(float)
+    return Panel(frame, "D", ("is_holiday", "is_payday", "before_christmas"))
+
+
+def _delta(warehouse: Path, table: str, columns: list[str]) -> pd.DataFrame:
+    if not (warehouse / table / "_delta_log").is_dir():
+        raise UsageError(
+            f"{warehouse} has no {table}; make it: python -m jobs.run --source online_retail "
+            f"--input {DATA / 'online_retail'} --warehouse {warehouse}"
+        )
+    found: pd.DataFrame = DeltaTable(str(warehouse / table)).to_pandas(columns=columns)[columns]
+    return found
 
 
 def _read(name: str) -> pd.DataFrame:

@@ -2,13 +2,13 @@
 
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from jobs.steps import ALL, catalogued
 from lakehouse import docs, gate, job, quarantine
-from lakehouse.errors import LakehouseError
 from lakehouse.lake import Lake
 from lakehouse.session import SMALL_DATA
 from synthetic.base import Options
@@ -56,12 +56,10 @@ def _models(lake: Lake, screen: Console) -> int:
     steps = []
     for family in FAMILIES.values():
         for experiment, shop in lifecycle.pairs(lake, family, "shop"):
-            try:
-                with job.working(screen, f"training {scoring.model_name(experiment, shop)}"):
-                    trained = lifecycle.train(lake, store, experiment, shop, seed=0)
-                screen.print(summary.of_training(trained), markup=False)
-            except LakehouseError as error:
-                screen.print(f"{scoring.model_name(experiment, shop)}: {error}", markup=False)
+            train = partial(lifecycle.train, lake, store, experiment, shop, seed=0)
+            training, _ = job.attempt(screen, "training", scoring.model_name(experiment, shop), train)
+            if training:
+                screen.print(summary.of_training(training), markup=False)
             steps += scoring.steps(experiment, shop, lifecycle.serving(store, experiment, shop))
     report = job.run_steps(lake, [*steps, scorecard.step(store)], screen)
     job.summarise(lake, report, screen)

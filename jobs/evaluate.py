@@ -1,9 +1,9 @@
 """Judge a family on days held out, beside its parts and baselines; nothing that serves changes: evaluate.py segment."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from lakehouse import job
-from lakehouse.errors import LakehouseError
 from ml import lifecycle, scoring, summary
 from ml.families import FAMILIES
 from ml.tracking import Store
@@ -19,16 +19,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     screen = job.console()
     lake = job.open_lake(chosen.env, chosen.warehouse, screen)
     store = Store(lake)
-    codes = [0]
+    codes = []
     for experiment, shop in lifecycle.pairs(lake, FAMILIES[chosen.family], chosen.shop):
         name = scoring.model_name(experiment, shop)
-        try:
-            with job.working(screen, f"evaluating {name}"):
-                trained = lifecycle.evaluate(lake, store, experiment, shop, chosen.seed)
-        except LakehouseError as error:
-            screen.print(f"{name}: {error}", style="yellow", markup=False)
-            codes.append(error.exit_code)
-        else:
+        evaluate = partial(lifecycle.evaluate, lake, store, experiment, shop, chosen.seed)
+        trained, code = job.attempt(screen, "evaluating", name, evaluate)
+        codes.append(code)
+        if trained:
             screen.print(summary.of_evaluation(name, trained))
     screen.print(f"MLflow     {store.uri}", markup=False)
     return max(codes)

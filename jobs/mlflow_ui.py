@@ -8,6 +8,9 @@ from pathlib import Path
 from lakehouse import job
 from lakehouse.errors import UsageError
 from lakehouse.settings import load
+from ml import tracking
+
+LOCAL = "sqlite:///"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,13 +19,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--port", type=int, default=5000, help="port on the loopback address (default: 5000)")
     chosen = options.parse_args(arguments)
     settings = load(chosen.env)
-    folder = (chosen.warehouse or Path(settings.warehouse)).absolute() / "ops" / "mlflow"
-    if settings.mlflow is None and not (folder / "mlflow.db").is_file():
-        raise UsageError(f"there is no MLflow store in {folder}; train a model first: shoplake train segment")
-    uri = settings.mlflow or f"sqlite:///{folder / 'mlflow.db'}"
+    uri = tracking.address((chosen.warehouse or Path(settings.warehouse)).absolute(), settings)
+    if uri.startswith(LOCAL) and not Path(uri.removeprefix(LOCAL)).is_file():
+        raise UsageError(f"there is no MLflow store {uri}; train a model first: shoplake train segment")
     job.console().print(f"MLflow     http://127.0.0.1:{chosen.port} (Ctrl-C ends it)", markup=False)
     served = ["server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(chosen.port), "--workers", "1"]
-    os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     os.execv(sys.executable, [sys.executable, "-m", "mlflow", *served])
 
 

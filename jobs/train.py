@@ -1,9 +1,9 @@
 """Train models, log them to MLflow, and make champion what its evidence allows: train.py segment [--shop SHOP]."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from lakehouse import job
-from lakehouse.errors import LakehouseError
 from ml import lifecycle, scorecard, scoring, summary
 from ml.families import FAMILIES
 from ml.tracking import Store
@@ -21,13 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     store = Store(lake)
     codes = []
     for experiment, shop in lifecycle.pairs(lake, FAMILIES[chosen.family], chosen.shop):
-        try:
-            with job.working(screen, f"training {scoring.model_name(experiment, shop)}"):
-                training = lifecycle.train(lake, store, experiment, shop, chosen.seed)
-        except LakehouseError as error:
-            screen.print(f"{scoring.model_name(experiment, shop)}: {error}", style="yellow", markup=False)
-            codes.append(error.exit_code)
-        else:
+        train = partial(lifecycle.train, lake, store, experiment, shop, chosen.seed)
+        training, code = job.attempt(screen, "training", scoring.model_name(experiment, shop), train)
+        codes.append(code)
+        if training:
             screen.print(summary.of_training(training), markup=False)
     board = job.run_steps(lake, [scorecard.step(store)], screen)
     screen.print(f"MLflow     {store.uri}", markup=False)

@@ -6,6 +6,7 @@ The only place with a broad `except`: whatever happens, the user sees one messag
 from __future__ import annotations
 
 import argparse
+import logging
 import shlex
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -256,13 +257,42 @@ def _progress(console: Console, total: int) -> Iterator[Callable[[Step, str], No
 
 @contextmanager
 def working(console: Console, what: str) -> Iterator[None]:
-    """Say what goes on: a spinner on a terminal, a line elsewhere."""
+    """Say what goes on, and how far it is by what is logged as "shoplake": a spinner on a terminal, else lines."""
     if console.is_terminal:
-        with console.status(what):
+        with console.status(what) as status, _told(lambda stage: status.update(f"{what}: {stage}")):
             yield
     else:
         console.print(what, style="dim", markup=False)
+        with _told(lambda stage: console.print(f"  {stage}", style="dim", markup=False)):
+            yield
+
+
+@contextmanager
+def _told(tell: Callable[[str], None]) -> Iterator[None]:
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("shoplake")
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
         yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+_Answer = TypeVar("_Answer")
+
+
+def attempt(console: Console, doing: str, name: str, work: Callable[[], _Answer]) -> tuple[_Answer | None, int]:
+    """What comes of one of several pieces of work, and its exit code: an error of one is a line, and others go on."""
+    try:
+        with working(console, f"{doing} {name}"):
+            return work(), 0
+    except LakehouseError as error:
+        console.print(f"{name}: {error}", style="yellow", markup=False)
+        return None, error.exit_code
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from lakehouse import delta, ledger, snapshot
 from lakehouse.errors import UsageError
@@ -21,7 +20,7 @@ from lakehouse.ledger import Journal
 from lakehouse.table import Read
 from ml.evidence import CHALLENGER, CHAMPION, Decision, decide
 from ml.experiment import Experiment, Model, Served, Trained
-from ml.scoring import is_by_shop, model_name
+from ml.scoring import model_name, reads_of
 from ml.tracking import Store, evidence_tags
 
 
@@ -101,15 +100,13 @@ def load(store: Store, experiment: Experiment, name: str, version: int) -> Model
 def _pinned(lake: Lake, experiment: Experiment, shop: str) -> tuple[dict[str, DataFrame], dict[str, tuple[str, int]]]:
     """The tables that an experiment reads, each at the version that it has now, less what is filtered of the first."""
     frames, sources = {}, {}
-    for place, read in enumerate(experiment.reads):
+    for place, read in enumerate(reads_of(experiment, shop)):
         head = delta.head(lake, read.table.name)
         if head is None:
             raise UsageError(
                 f"{experiment.name}: there is no {read.table.name} in {lake.warehouse}; run the jobs up to it first"
             )
         rows = _read(lake, read, head.version)
-        if is_by_shop(read):
-            rows = rows.where(F.col("shop_id") == shop)
         for left_out in experiment.filters if place == 0 else ():
             rows = rows.where(f"NOT coalesce({left_out.drops}, false)")
         frames[read.table.short_name] = rows

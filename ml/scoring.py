@@ -17,29 +17,28 @@ def model_name(experiment: Experiment, shop: str) -> str:
     return f"{experiment.name}-{shop}"
 
 
-def is_by_shop(read: Read) -> bool:
-    """Whether the rows of a table belong to shops; a calendar's belong to all."""
-    return "shop_id" in read.table.all_columns
-
-
 def steps(experiment: Experiment, shop: str, served: Served | None = None) -> list[Step]:
     """The ways into the scored tables for a shop: by a model, or, to be described only, by none."""
     return [_step(experiment, output, shop, served) for output in experiment.outputs]
 
 
-def _step(experiment: Experiment, output: Output, shop: str, served: Served | None) -> Step:
+def reads_of(experiment: Experiment, shop: str) -> tuple[Read, ...]:
+    """What an experiment reads, of a shop only where rows belong to shops; a calendar's belong to all."""
     where = f"shop_id = '{shop}'"
-    reads = tuple(
+    return tuple(
         Read(read.table, f"({read.where}) AND {where}" if read.where else where, {"shop_id": "shop_id"})
-        if is_by_shop(read)
+        if "shop_id" in read.table.all_columns
         else read
         for read in experiment.reads
     )
+
+
+def _step(experiment: Experiment, output: Output, shop: str, served: Served | None) -> Step:
     name = model_name(experiment, shop)
     return Step(
         table=output.table,
         build=partial(_build, output, served),
-        reads=reads,
+        reads=reads_of(experiment, shop),
         recompute=("shop_id",),
         filters=experiment.filters,
         models={name: served.version} if served else {},

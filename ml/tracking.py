@@ -35,11 +35,21 @@ from mlflow.models import infer_signature
 import ml.loader
 from lakehouse.errors import LakehouseError, UsageError
 from lakehouse.lake import Lake
+from lakehouse.settings import Settings
 from ml.experiment import Trained
 
 mpl.use("agg")
 
 FILES = "files"
+
+
+def address(warehouse: Path, settings: Settings) -> str:
+    """The address of a warehouse's MLflow store, as MLflow understands it."""
+    return settings.mlflow or f"sqlite:///{_folder(warehouse) / 'mlflow.db'}"
+
+
+def _folder(warehouse: Path) -> Path:
+    return warehouse / "ops" / "mlflow"
 
 
 class StoreError(LakehouseError):
@@ -59,9 +69,9 @@ class Store:
 
     def __init__(self, lake: Lake) -> None:
         self._quiet()
-        folder = lake.warehouse / "ops" / "mlflow"
+        folder = _folder(lake.warehouse)
         folder.mkdir(parents=True, exist_ok=True)
-        self.uri = lake.settings.mlflow or f"sqlite:///{folder / 'mlflow.db'}"
+        self.uri = address(lake.warehouse, lake.settings)
         self.artifacts = None if lake.settings.mlflow else (folder / "artifacts").as_uri()
         mlflow.set_tracking_uri(self.uri)
         try:

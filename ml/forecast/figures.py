@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from ml.forecast.ensemble import Fitted
@@ -10,6 +11,8 @@ from ml.forecast.judgement import ENSEMBLE, NAIVE, HeldOut
 from ml.forecast.settings import QUANTILES
 
 _SHOWN = 6
+_MOST_CATEGORIES = 30
+_EFFECTS = {"log_price": "price elasticity", "promoted": "promotion beyond its price", "discount": "discount"}
 
 
 def of(fitted: Fitted, seen: HeldOut) -> dict[str, Figure]:
@@ -70,6 +73,20 @@ def calibration(seen: HeldOut) -> Figure:
     panel.set(
         xlabel="quantile", ylabel="share of the truth at or below it", title="calibration on the periods held out"
     )
+    return figure
+
+
+def effects(found: pd.DataFrame) -> Figure:
+    """What prices and promotions do by category, with 95 % intervals (see `uplift.effects`)."""
+    features = list(dict.fromkeys(found["feature"]))
+    categories = sorted(set(found["category"]))[:_MOST_CATEGORIES]
+    figure = Figure(figsize=(4.5 * len(features), 1.2 + 0.3 * len(categories)), layout="constrained")
+    for panel, name in zip(figure.subplots(1, len(features), squeeze=False).flat, features, strict=True):
+        rows = found[(found["feature"] == name) & found["category"].isin(categories)]
+        bounds = [rows["effect"] - rows["low"], rows["high"] - rows["effect"]]
+        panel.errorbar(rows["effect"], rows["category"], xerr=bounds, fmt="o", color="tab:blue", capsize=3)
+        panel.axvline(0, color="grey", linestyle=":")
+        panel.set(title=_EFFECTS.get(name, name), xlabel="effect on log demand")
     return figure
 
 

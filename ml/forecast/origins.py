@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from ml.forecast.member import Member
 from ml.forecast.metrics import naive_scale
 from ml.forecast.panel import Array, Cube, Frequency, History
 from ml.forecast.settings import Settings
+
+log = logging.getLogger("shoplake")
 
 _LEAST: dict[Frequency, int] = {"D": 84, "W": 65, "M": 24}  # periods before the first origin, if there are as many
 
@@ -94,9 +97,12 @@ def lengths(cube: Cube, horizon: int, settings: Settings) -> list[int]:
 def backtest(cube: Cube, horizon: int, settings: Settings) -> Backtest:
     """Fit and forecast anew at every rolling origin."""
     cuts = lengths(cube, horizon, settings)
-    past = tuple(origin(cube.until(cut, horizon), settings) for cut in cuts)
+    past = []
+    for number, cut in enumerate(cuts, start=1):
+        log.info("origin %d of %d, after %d periods", number, len(cuts), cut)
+        past.append(origin(cube.until(cut, horizon), settings))
     truth = [cube.y[:, cut : cut + horizon] for cut in cuts]
-    return Backtest(settings.members, past, np.stack(truth) if truth else np.zeros((0, len(cube.ids), horizon)))
+    return Backtest(settings.members, tuple(past), np.stack(truth) if truth else np.zeros((0, len(cube.ids), horizon)))
 
 
 def origin(history: History, settings: Settings) -> Origin:
@@ -112,7 +118,8 @@ def fit(asked: dict[str, Member], history: History, shared: Baseline, fallback: 
     """Let each member learn from the series that do not fall back."""
     rows = np.flatnonzero(~fallback.used)
     if len(rows):
-        for member in asked.values():
+        for name, member in asked.items():
+            log.info("%s learns %d series", name, len(rows))
             member.fit(history.only(rows), shared.only(rows))
 
 

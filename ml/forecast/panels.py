@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -16,6 +17,7 @@ from ml.forecast.panel import Panel, periods_after
 HORIZON = {"D": 90, "W": 13, "M": 6}
 REVENUE_DAYS = 60
 _CALENDAR = ("is_holiday", "is_payday", "is_special", "before_christmas")
+_DEEPEST_DISCOUNT = 90  # percent; the logarithm of a present is no price
 _LEAST_KNOWN = 0.02  # a driver that fewer of the periods to come have a value for is not known ahead
 
 
@@ -27,7 +29,9 @@ def days_ahead(days: int, most: int) -> int:
 def of_products(frames: Mapping[str, DataFrame]) -> Panel:
     """Each product's pieces by day; days out of stock are missing, because less may have been sold than was wanted.
 
-    Known ahead: the discount of promotions that are planned, and the calendar of the country that buys most.
+    Known ahead: list prices as they stand and the promotions that are planned, as `log_price` (the logarithm of the
+    price after the discount against the first list price) and `promoted` (a promotion runs), so that their effects are
+    an elasticity and an uplift beyond the price; and the calendar of the country that buys most.
     """
     daily = frames["demand_daily"].select("product_id", "demand_on", "quantity", "discount_pct", "is_stockout")
     sold = _dated(daily.toPandas(), "demand_on").rename(columns={"product_id": "series_id"})
@@ -36,8 +40,11 @@ def of_products(frames: Mapping[str, DataFrame]) -> Panel:
     future = _future(sold, horizon)
     future["discount_pct"] = _planned(frames["promotions"], future)
     rows = pd.concat([sold[["series_id", "on", "y", "discount_pct"]], future], ignore_index=True)
-    rows["discount"] = rows["discount_pct"].astype("float64") / 100
-    rows, known = _with_calendar(rows, frames, ("discount",))
+    rows["promoted"] = (rows["discount_pct"].astype("float64") > 0).astype("float64")
+    rows["log_price"] = _log_list_price(frames["products"], rows) + np.log1p(
+        -rows["discount_pct"].astype("float64").clip(upper=_DEEPEST_DISCOUNT) / 100
+    )
+    rows, known = _with_calendar(rows, frames, ("log_price", "promoted"))
     current = frames["products"].where("__END_AT IS NULL").select("product_id", "category").toPandas()
     groups = current.rename(columns={"product_id": "series_id"}).drop_duplicates("series_id")
     return Panel(rows[["series_id", "on", "y", *known]], "D", known, groups)
@@ -112,6 +119,25 @@ def _planned(promotions: DataFrame, future: pd.DataFrame) -> pd.Series[float]:
             runs &= future["series_id"] == plan["product_id"]
         highest = highest.where(~runs, np.maximum(highest, plan["planned"]))
     return highest
+
+
+def _log_list_price(products: DataFrame, rows: pd.DataFrame) -> NDArray[np.float64]:
+    """The list price that holds on each day against the series' first one, as a logarithm; 0 without a list price."""
+    listed = products.where("list_price > 0").select(
+        F.col("product_id").alias("series_id"),
+        F.to_date("__START_AT").alias("on"),
+        F.log(F.col("list_price").cast("double")).alias("log_price"),
+        "__START_AT",
+    )
+    found = listed.toPandas().sort_values(["on", "__START_AT"]).drop(columns="__START_AT")
+    if found.empty:
+        return np.zeros(len(rows))
+    found["on"] = pd.to_datetime(found["on"])
+    first = found.groupby("series_id")["log_price"].first()
+    days = rows.reset_index(names="place").sort_values("on")[["place", "series_id", "on"]]
+    found = pd.merge_asof(days, found, on="on", by="series_id").sort_values("place")
+    relative = found["log_price"] - found["series_id"].map(first)
+    return relative.fillna(0.0).to_numpy(float)
 
 
 def _with_calendar(

@@ -10,7 +10,7 @@ import pandas as pd
 from lakehouse.errors import UsageError
 from ml.evidence import Evidence
 from ml.experiment import Frames, Model, Trained, Trial
-from ml.forecast import figures, panels
+from ml.forecast import figures, panels, uplift
 from ml.forecast.ensemble import fit
 from ml.forecast.fallback import LEAST_KNOWN
 from ml.forecast.judgement import ENSEMBLE, EVERYTHING, NAIVE, HeldOut, held_out
@@ -21,6 +21,9 @@ from ml.metrics import Floats, Ratio, paired_ratio
 
 _SHORT = 180  # periods below which a history teaches little, and networks learn it in a few steps
 _EXAMPLE_SERIES = 2
+_ACTIONS = ("log_price", "promoted", "discount")
+"""What a shop decides: an elasticity, an uplift beyond the price, and the discount of weekly and monthly sources."""
+_ESTIMATED = ("effect", "standard_error", "low", "high")
 
 
 def train_days(frames: Frames, champion: Model | None, seed: int) -> Trained:
@@ -49,6 +52,7 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
     assert seen is not None  # so long a history has an origin
     of_revenue = None if revenue is None else fit(revenue, len(revenue.cube.dates) - revenue.cube.length, settings)
     measured = seen.measures()
+    effects = uplift.by_category(panel, _ACTIONS)
     errors, naive = _known(seen.errors(ENSEMBLE), seen.errors(NAIVE))
     return Trained(
         ForecastModel(fitted, of_revenue, measured),
@@ -71,8 +75,14 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
         },
         metrics=_of(measured, ENSEMBLE) | {"MASE_seasonal_naive": _of(measured, NAIVE)["MASE"]},
         example=_example(panel),
-        trials=tuple(Trial(name, {"member": name}, _of(measured, name)) for name in fitted.backtest.names),
-        figures=figures.of(fitted, seen),
+        trials=(
+            *(Trial(name, {"member": name}, _of(measured, name)) for name in fitted.backtest.names),
+            *(
+                Trial(f"effect of {row.feature}, {row.category}", {}, {name: row[name] for name in _ESTIMATED})
+                for _, row in effects.iterrows()
+            ),
+        ),
+        figures=figures.of(fitted, seen) | ({"effects": figures.effects(effects)} if len(effects) else {}),
     )
 
 

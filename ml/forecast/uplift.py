@@ -10,14 +10,21 @@ from ml.forecast.design import filled
 from ml.forecast.panel import Array, Panel
 
 _STEPS, _SMALL = 50, 1e-8
+_DAYS_FOR_SEASON = 400
+_SEVERAL = 5  # series of a category of which one can be compared with the others
+_SWEEPS = 30
 
 
-def effects(panel: Panel, features: tuple[str, ...], logs: tuple[str, ...] = ()) -> pd.DataFrame:
+def effects(
+    panel: Panel, features: tuple[str, ...], logs: tuple[str, ...] = (), *, by_period: bool = False
+) -> pd.DataFrame:
     """The effect of features on log demand: feature, effect, standard_error, low, high (95 %), observations.
 
     The effect of a flag is a log uplift (0.3: exp(0.3) - 1 = 35 % more), that of a feature named in `logs`, whose
     logarithm is taken (a price), an elasticity (-1.5: 1 % dearer sells 1.5 % less). Each series has a level of its own
-    and all share weekday (daily panels), season and trend. Other known features are held fixed.
+    and all share weekday (daily panels), season and trend. Other known features are held fixed. With `by_period` each
+    period has a level of its own instead, and effects are those against the panel's other series in the same period:
+    what one series takes from the others then does not hide a part of its effect.
 
     Log-linear in the mean, by Poisson pseudo-likelihood, so that periods without sales count as they are (Santos Silva
     and Tenreyro 2006, "The log of gravity", doi:10.1162/rest.88.4.641); standard errors are clustered by series, since
@@ -38,7 +45,9 @@ def effects(panel: Panel, features: tuple[str, ...], logs: tuple[str, ...] = ())
         values[:, :, k] = np.log(values[:, :, k])
     others = [k for k, name in enumerate(cube.known) if name not in asked]
     order = [cube.known.index(name) for name in asked] + others
-    columns = np.concatenate([values[:, :, order], _time(history.dates, len(cube.ids), panel.frequency == "D")], axis=2)
+    columns = values[:, :, order]
+    if not by_period:
+        columns = np.concatenate([columns, _time(history.dates, len(cube.ids), panel.frequency == "D")], axis=2)
     sold = (cube.y > 0).any(axis=1)
     y = np.clip(cube.y[sold], 0, None)
     if y.size == 0:
@@ -46,7 +55,7 @@ def effects(panel: Panel, features: tuple[str, ...], logs: tuple[str, ...] = ())
     columns, kept = _varying(columns[sold], np.isfinite(y))
     if lost := [name for k, name in enumerate(asked) if k not in kept]:
         raise UsageError(f"{', '.join(lost)} never changes within a series: no effect can be estimated")
-    effect, error = _poisson(y, columns)
+    effect, error = _poisson(y, columns, by_period)
     count = len(asked)
     return pd.DataFrame(
         {
@@ -60,9 +69,39 @@ def effects(panel: Panel, features: tuple[str, ...], logs: tuple[str, ...] = ())
     )
 
 
+def by_category(panel: Panel, features: tuple[str, ...]) -> pd.DataFrame:
+    """`effects` of those of the features that change, category by category: category, feature, effect, ..., high.
+
+    Where a category has several series they are compared with each other (`by_period`). Categories and features from
+    which nothing can be estimated have no row.
+    """
+    names, found = np.array(panel.cube.category), []
+    for category in np.unique(names):
+        inside = [name for name, own in zip(panel.cube.ids, names, strict=True) if own == category]
+        rows = panel.frame[panel.frame["series_id"].isin(inside)]
+        known = tuple(name for name in panel.known if _changes_within(rows, name))
+        asked = tuple(name for name in features if name in known)
+        if asked and (rows["y"] > 0).any():
+            some = Panel(rows, panel.frequency, known)
+            several = len(inside) >= _SEVERAL
+            found.append(effects(some, asked, by_period=several).assign(category=category))
+    columns = ["category", "feature", "effect", "standard_error", "low", "high", "observations"]
+    return pd.concat(found)[columns] if found else pd.DataFrame(columns=columns)
+
+
+def _changes_within(rows: pd.DataFrame, name: str) -> bool:
+    sold = rows[rows["y"].notna()]
+    return bool((sold.groupby("series_id")[name].nunique() > 1).any())
+
+
 def _time(dates: pd.DatetimeIndex, series: int, daily: bool) -> Array:
-    turn = 2 * np.pi * dates.dayofyear.to_numpy(float) / 365.25
-    columns = [np.linspace(-1, 1, len(dates)), np.sin(turn), np.cos(turn), np.sin(2 * turn), np.cos(2 * turn)]
+    """Trend, season and weekday; in a part of a year a season is a bend of the trend."""
+    place = np.linspace(-1, 1, len(dates))
+    if (dates[-1] - dates[0]).days >= _DAYS_FOR_SEASON:
+        turn = 2 * np.pi * dates.dayofyear.to_numpy(float) / 365.25
+        columns = [place, np.sin(turn), np.cos(turn), np.sin(2 * turn), np.cos(2 * turn)]
+    else:
+        columns = list(np.polynomial.legendre.legvander(place, 3).T[1:])
     if daily:
         columns += [(dates.dayofweek.to_numpy() == day).astype(float) for day in range(6)]
     stacked = np.stack(columns, axis=1)
@@ -78,16 +117,18 @@ def _varying(columns: Array, known: np.ndarray[tuple[int, ...], np.dtype[np.bool
     return centred[:, :, kept], kept
 
 
-def _poisson(y: Array, columns: Array) -> tuple[Array, Array]:
-    """Coefficients and clustered standard errors of a Poisson regression with a level per series."""
+def _poisson(y: Array, columns: Array, by_period: bool) -> tuple[Array, Array]:
+    """Coefficients and clustered standard errors of a Poisson regression with a level per series (and per period)."""
     known = np.isfinite(y)
     sold = np.where(known, y, 0.0)
     effect = np.zeros(columns.shape[2])
     for _ in range(_STEPS):
         relative = np.exp(np.clip(columns @ effect, -20, 20)) * known
-        expected = relative * (sold.sum(axis=1) / relative.sum(axis=1))[:, None]
-        mean = np.einsum("nt,ntk->nk", expected, columns) / np.maximum(expected.sum(axis=1), _SMALL)[:, None]
-        within = columns - mean[:, None, :]
+        expected, within = relative, columns
+        for axis in (1, 0) * _SWEEPS if by_period else (1,):
+            expected = expected * _ratio(sold, expected, axis)
+        for axis in (1, 0) * _SWEEPS if by_period else (1,):
+            within = within - _mean(within, expected, axis)
         gram = np.einsum("nt,ntk,ntj->kj", expected, within, within, optimize=True)
         gram[np.diag_indices_from(gram)] += _SMALL * (1 + np.diag(gram))
         step = np.linalg.solve(gram, np.einsum("nt,ntk->k", sold - expected, within))
@@ -100,3 +141,14 @@ def _poisson(y: Array, columns: Array) -> tuple[Array, Array]:
     clusters = len(scores)
     meat = scores.T @ scores * clusters / max(clusters - 1, 1)
     return effect, np.sqrt(np.diag(bread @ meat @ bread))
+
+
+def _ratio(sold: Array, expected: Array, axis: int) -> Array:
+    return np.asarray(sold.sum(axis=axis, keepdims=True) / np.maximum(expected.sum(axis=axis, keepdims=True), _SMALL))
+
+
+def _mean(columns: Array, weight: Array, axis: int) -> Array:
+    """The weighted mean of each column over series (0) or periods (1)."""
+    weight = weight[:, :, None]
+    sums = (columns * weight).sum(axis=axis, keepdims=True)
+    return np.asarray(sums / np.maximum(weight.sum(axis=axis, keepdims=True), _SMALL))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from ml.recommend.strangers import best_sellers
 from ml.recommend.tower import Tower
 
 CUSTOMERS_AT_ONCE = 1024
+
+log = logging.getLogger("shoplake")
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,8 +174,13 @@ def train(history: History, als: Als | None, settings: Settings) -> Hybrid:
     tower = None
     if settings.tower:
         earliest = Snapshot.of(history.before(min(cuts)), settings.active)
+        log.info("two towers on what was sold to %s", earliest.cut)
         tower = Tower.fit(earliest, settings.window, settings.seed)
-    found = [examples(history, cut, als, tower, settings) for cut in cuts]
+    found = []
+    for number, cut in enumerate(cuts, start=1):
+        log.info("cut %s, %d of %d", cut, number, len(cuts))
+        found.append(examples(history, cut, als, tower, settings))
+    log.info("rankers on %d examples", sum(len(part.bought) for parts in found for part in parts.values()))
     rankers = fit_rankers({task: Examples.joined([part[task] for part in found]) for task in TASKS}, settings)
     factors = als(interactions(Snapshot.of(history, settings.active))) if als else None
     return Hybrid(rankers, factors, tower, settings)

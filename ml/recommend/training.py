@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
@@ -31,6 +32,7 @@ HYBRID = "hybrid"
 LEAST_DAYS = 40
 LEAST_CUSTOMERS = 30
 _MANY_CUSTOMERS = 1000
+log = logging.getLogger("shoplake")
 _EXAMPLE_CUSTOMERS = 5
 
 
@@ -69,6 +71,7 @@ def _trained(
     fit = partial(_fit, spark, seed)
     hybrid = learn(known, fit, settings)
     snapshot = Snapshot.of(known, settings.active)
+    log.info("judged on %s to %s", cut + timedelta(days=1), history.cut)
     lists = {task: _lists(known, snapshot, hybrid, bought[task], task) for task in tasks}
     quality = {task: evaluate.quality(lists[task], bought[task], snapshot, PLACES) for task in lists}
     fresh = replace(hybrid, factors=fit(als.interactions(Snapshot.of(history, settings.active))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -26,6 +27,7 @@ LEAST_SHARE = 0.02
 LEAST_STABILITY = 0.9
 LEAST_CUSTOMERS = 100
 LEAST_HORIZON_DAYS = 10
+log = logging.getLogger("shoplake")
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ def _time(lines: DataFrame) -> tuple[date, int]:
 
 def _customers(lines: DataFrame, orders: DataFrame, on: date) -> pd.DataFrame:
     """Customers with an order that counts, in one order."""
+    log.info("customers as of %s", on)
     found = describe(lines, orders, on).where("frequency > 0").toPandas()
     return found.sort_values("customer_id", ignore_index=True)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
@@ -38,7 +39,12 @@ def frames(spark: SparkSession) -> Frames:
             plans, "product_id string, discount_pct double, starts_on date, ends_on date"
         ),
         "products": spark.createDataFrame(
-            [("MUG", "kitchen", None), ("TEA", "food", None)], "product_id string, category string, __END_AT timestamp"
+            [
+                ("MUG", "kitchen", 10.0, datetime(2023, 12, 1, tzinfo=UTC), datetime(2024, 1, 10, 9, tzinfo=UTC)),
+                ("MUG", "kitchen", 20.0, datetime(2024, 1, 10, 9, tzinfo=UTC), None),
+                ("TEA", "food", None, datetime(2023, 12, 1, tzinfo=UTC), None),
+            ],
+            "product_id string, category string, list_price double, __START_AT timestamp, __END_AT timestamp",
         ),
         "sales_by_country": spark.createDataFrame(
             [("FR", 100.0), ("DE", 5.0)], "country_code string, gross_sales double"
@@ -60,10 +66,17 @@ def test_a_day_out_of_stock_is_missing_and_not_zero(frames: Frames) -> None:
 
 def test_planned_promotions_are_known_ahead(frames: Frames) -> None:
     panel = panels.of_products(frames)
-    ahead = panel.frame[panel.frame["on"] > panel.cut].pivot(index="on", columns="series_id", values="discount")
+    ahead = panel.frame[panel.frame["on"] > panel.cut].pivot(index="on", columns="series_id", values="log_price")
     assert len(ahead) == 14
-    assert ahead["TEA"].tolist()[:5] == [0.0, 0.25, 0.25, 0.1, 0.1]
-    assert ahead["MUG"].tolist()[:5] == [0.0, 0.0, 0.1, 0.1, 0.1]
+    assert np.exp(ahead["TEA"].to_numpy()[:5]) == pytest.approx([1.0, 0.75, 0.75, 0.9, 0.9])
+    assert np.exp(ahead["MUG"].to_numpy()[:5]) == pytest.approx([2.0, 2.0, 1.8, 1.8, 1.8])
+
+
+def test_a_list_price_holds_from_its_day(frames: Frames) -> None:
+    panel = panels.of_products(frames)
+    price = panel.frame.set_index(["series_id", "on"])["log_price"]
+    assert [np.exp(price["MUG", f"2024-01-{day:02}"]) for day in (1, 9, 10)] == pytest.approx([1.0, 1.0, 2.0])
+    assert price["TEA", "2024-01-10"] == 0
 
 
 def test_the_calendar_is_that_of_the_country_that_buys_most(frames: Frames) -> None:
