@@ -29,7 +29,7 @@ from lakehouse.errors import UsageError
 from ml.forecast.baseline import to_units
 from ml.forecast.ensemble import Fitted
 from ml.forecast.metrics import bias, coverage, mase, naive_scale, paired_ratio, wape
-from ml.forecast.origins import Backtest, Origin, origin
+from ml.forecast.origins import Backtest, Origin, origin, when_open
 from ml.forecast.panel import Array, Panel
 from ml.forecast.settings import MEMBERS, Settings
 
@@ -85,7 +85,8 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
                 origins[one], seconds = _timed(partial(origin, cube.until(one, horizon), settings))
                 cpu["four"] = seconds  # of the latest, the longest history
         history = cube.until(cut, horizon)
-        truth = np.stack([cube.y[:, one : one + horizon] for one in before])
+        as_sold = replace(history, y=cube.y[:, :cut])  # days off are a notion of ours
+        truth = np.stack([when_open(cube, one, horizon) for one in before])
         tested = Backtest(settings.members, tuple(origins[one] for one in before), truth)
         fitted = Fitted(panel, horizon, settings, {}, tested, {})
         for name, chosen in (("three", THREE), ("four", MEMBERS)):
@@ -98,11 +99,11 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
                 bounds[80].append((wide["q10"], wide["q90"]))
                 bounds[95].append((wide["q025"], wide["q975"]))
         for number, name in enumerate(MEMBERS):
-            alone = to_units(origins[cut].logs[number], origins[cut].unit)
+            alone = np.where(history.closed[cut:], 0.0, to_units(origins[cut].logs[number], origins[cut].unit))
             said.setdefault(name, []).append(alone)
         for name, contender in CONTENDERS.items():
             if not ours:
-                answer, cpu[name] = _timed(partial(contender, history))
+                answer, cpu[name] = _timed(partial(contender, as_sold))
                 said.setdefault(name, []).append(answer)
         latest = ", ".join(
             f"{name} {_mase(cube.y, each[-1:], (cut,), panel).mean():.3f}" for name, each in said.items()

@@ -98,11 +98,21 @@ def warm_up() -> None:
 
 
 def build_pages(root: Path) -> Path:
-    """Write Data Docs for everything validated below `root`; returns the page to open."""
+    """Write the Data Docs of what was validated below `root` and has no page yet; returns the page to open."""
+    from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier
+
     context = _context(root)
-    with _quiet():
-        context.build_data_docs()
-    return root / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"
+    site = root / "gx" / "uncommitted" / "data_docs" / "local_site"
+    results = [
+        key
+        for key in context.validation_results_store.list_keys()
+        if not site.joinpath("validations", *key.to_tuple()[:-1], f"{key.to_tuple()[-1]}.html").is_file()
+    ]
+    suites = sorted({key.expectation_suite_identifier.name for key in results})
+    if results:
+        with _quiet():
+            context.build_data_docs(resource_identifiers=[*results, *map(ExpectationSuiteIdentifier, suites)])
+    return site / "index.html"
 
 
 def _check_counts(table: Table, counts: dict[str, int]) -> Finding:

@@ -30,7 +30,9 @@ class Arima(Local):
             columns = np.column_stack([np.ones(past + horizon), shared.design[row]])
             effects = _ridge(z, columns[:past], shared.recency)
             fitted = columns @ effects
-            result[row] = fitted[past:] + _arma(z - fitted[:past], horizon)
+            rest = z - fitted[:past]
+            middle = float(np.nanmedian(rest)) if np.isfinite(rest).any() else 0.0  # medians are asked for
+            result[row] = fitted[past:] + middle + _arma(rest - middle, horizon)
         return result
 
 

@@ -22,6 +22,12 @@ _CATEGORY_PRIOR = 6.0  # series of other categories that weigh as much as one of
 _RIDGE = 10.0  # periods of no effect that the panel starts from: series share their shocks, so periods count
 _HALF_LIFE_YEARS = 1.0
 _WEEKS_FOR_LAST_YEAR = 60
+_YEAR_DAYS = 364  # whole weeks
+_DAYS_FOR_YEAR = _YEAR_DAYS + 56  # the days that two years have tell growth from season
+_SMOOTH_DAYS = 10  # on both sides
+_BELIEF = 0.8  # of what one or two years show of a season
+_NOTHING_IS_RARE = 0.02  # share of periods without demand up to which a series is one of ratios
+_SOFTENED = 0.3  # of the mean: the unit of the logarithm of other series, so that a zero is no abyss
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ def to_units(logs: Array, unit: Array) -> Array:
 
 def baseline(history: History, settings: Settings) -> Baseline:
     """Learn the shared part from the past of a whole panel."""
-    unit = np.clip(row_means(np.clip(history.y, 0, None)), 1e-9, 1.0)
+    unit = _unit(history.y)
     logs = to_log(history.y, unit)
     alignment = None
     if history.frequency == "W" and history.length >= _WEEKS_FOR_LAST_YEAR:
@@ -72,6 +78,8 @@ def baseline(history: History, settings: Settings) -> Baseline:
         base = _seasonality(logs, history.dates.month.to_numpy() - 1, 12, history.category)
     elif history.frequency == "D" and history.length >= 21:
         base = _seasonality(logs, history.dates.dayofweek.to_numpy(), 7, history.category)
+        if history.length >= _DAYS_FOR_YEAR:
+            base = base + _year(logs - base[:, : history.length], len(history.dates), history.category)
     else:
         base = np.zeros((len(history.ids), len(history.dates)))
     columns = design(history, alignment)
@@ -86,6 +94,14 @@ def baseline(history: History, settings: Settings) -> Baseline:
         design=columns,
         recency=recency,
     )
+
+
+def _unit(y: Array) -> Array:
+    """What logarithms are taken in: 1 or less, and a part of the mean where there often is no demand."""
+    mean = row_means(np.clip(y, 0, None))
+    idle = row_means(np.where(np.isfinite(y), (y <= 0).astype(float), np.nan))
+    unit: Array = np.where(idle > _NOTHING_IS_RARE, _SOFTENED * mean, np.minimum(mean, 1.0))
+    return np.maximum(unit, 1e-9)
 
 
 def row_means(values: Array) -> Array:
@@ -200,6 +216,34 @@ def _seasonality(logs: Array, slot: npt.NDArray[np.intp], slots: int, category: 
     season /= count + _CATEGORY_PRIOR
     season -= season.mean(axis=1, keepdims=True)
     return np.asarray(season[:, slot], dtype=float)
+
+
+def _year(logs: Array, days: int, category: tuple[str, ...]) -> Array:
+    """How the weeks of last year stood against its others, for each day; `logs` (series, T) are without weekdays.
+
+    Growth, told by the days that two years have, is taken out first. A series' own season counts as much as its
+    category's.
+    """
+    length = logs.shape[1]
+    smooth = moving_mean(logs, _SMOOTH_DAYS)
+    gain = smooth[:, _YEAR_DAYS:] - smooth[:, : length - _YEAR_DAYS]
+    some = np.isfinite(gain).any(axis=1)
+    growth = np.zeros(len(logs))
+    growth[some] = np.nanmean(gain[some], axis=1)
+    growth = (growth + np.median(growth)) / 2
+    flat = smooth - growth[:, None] * np.arange(length)[None, :] / _YEAR_DAYS
+    flat = flat - row_means(flat)[:, None]
+    phases = np.full((len(logs), -(-length // _YEAR_DAYS) * _YEAR_DAYS), np.nan)
+    phases[:, :length] = flat
+    phases = phases.reshape(len(logs), -1, _YEAR_DAYS)
+    known = np.isfinite(phases)
+    profile = np.where(known, phases, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    profile = np.where(known.any(axis=1), profile, np.nan)
+    shared = pooled(profile, category)
+    profile = np.where(np.isfinite(profile), (profile + shared) / 2, shared)
+    profile -= profile.mean(axis=1, keepdims=True)
+    believed: Array = _BELIEF * profile[:, np.arange(days) % _YEAR_DAYS]
+    return believed
 
 
 def _pooled_effects(z: Array, columns: Array, recency: Array) -> Array:

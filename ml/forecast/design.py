@@ -1,13 +1,10 @@
-"""Features of regressions: what is known ahead and the calendar, filled and on one scale."""
+"""Features of regressions: what is known ahead, filled and on one scale."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ml.forecast.panel import Array, History
-
-_DAYS_FOR_YEARLY = 550  # 18 months: with less, a yearly wave is guessed from a trend
-_WAVES = 3
 
 
 def design(history: History, alignment: Array | None) -> Array:
@@ -24,9 +21,7 @@ def design(history: History, alignment: Array | None) -> Array:
         compared = alignment.sum(axis=1) > 0.5
         earlier = np.einsum("ts,nsk->ntk", alignment, values)
         values = np.where(compared[None, :, None], values - earlier, 0.0)
-    waves = _calendar(history)
-    calendar = np.broadcast_to(waves[None], (len(history.ids), *waves.shape))
-    return standardised(np.concatenate([values, calendar], axis=2), history.length)
+    return standardised(values, history.length)
 
 
 def filled(history: History) -> Array:
@@ -49,11 +44,3 @@ def standardised(values: Array, length: int) -> Array:
     changing = spread > 1e-9
     scaled: Array = np.where(changing, (values - mean) / np.where(changing, spread, 1.0), 0.0)
     return np.clip(scaled, -8, 8)
-
-
-def _calendar(history: History) -> Array:
-    """Yearly waves of daily series; weekdays, months and last year's weeks are in the baseline."""
-    if history.frequency != "D" or history.length < _DAYS_FOR_YEARLY:
-        return np.zeros((len(history.dates), 0))
-    turn = 2 * np.pi * history.dates.dayofyear.to_numpy() / 365.25
-    return np.stack([wave(k * turn) for k in range(1, _WAVES + 1) for wave in (np.sin, np.cos)], axis=1)

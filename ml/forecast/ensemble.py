@@ -72,6 +72,8 @@ class Fitted:
         mean = np.where(said.fallback.used[:, None], said.fallback.forecast, mean)
         quantiles = self.quantiles(said, median, where)
         _like_their_past(quantiles, said, history)
+        off = history.closed[history.length :]
+        mean[:, off], quantiles[:, :, off] = 0.0, 0.0
         return forecast_of(history, said, self.settings.members, weight, mean, np.sort(quantiles, axis=0))
 
     def medians(self) -> Array:
@@ -223,7 +225,10 @@ def _whole(quantiles: Array) -> Array:
 
 
 def _like_their_past(quantiles: Array, said: Origin, history: History) -> None:
-    """Constant and negative series, whose errors the log scale cannot hold, spread as their own last year did."""
+    """Constant, negative and sporadic series, whose errors the log scale cannot hold, spread as their last year did."""
     for row in np.flatnonzero(said.fallback.own_spread):
         known = history.y[row][np.isfinite(history.y[row])][-history.year :]
-        quantiles[:, row] = said.fallback.forecast[row] + np.quantile(known - known.mean(), QUANTILES)[:, None]
+        if (known < 0).any() or known.mean() == 0:
+            quantiles[:, row] = said.fallback.forecast[row] + np.quantile(known - known.mean(), QUANTILES)[:, None]
+        else:
+            quantiles[:, row] = said.fallback.forecast[row] * np.quantile(known / known.mean(), QUANTILES)[:, None]

@@ -45,7 +45,9 @@ def fallbacks(history: History, shared: Baseline) -> Fallbacks:
         known = np.isfinite(history.y[row]).any()
         reason, forecast[row] = _judge(history, row, usual[row]) if known else _of_category(history, row)
         reasons.append(reason)
-    own_spread = np.array([(reason or "").startswith(("constant", "negative")) for reason in reasons], dtype=bool)
+    own_spread = np.array(
+        [(reason or "").startswith(("constant", "negative", "sporadic")) for reason in reasons], dtype=bool
+    )
     return Fallbacks(tuple(reasons), forecast, own_spread)
 
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ml.forecast import weights
 from ml.forecast.baseline import to_units
 from ml.forecast.ensemble import Fitted
 from ml.forecast.metrics import bias, coverage, mase, wape
 from ml.forecast.origins import Backtest
 from ml.forecast.panel import SEASON, Array
-from ml.forecast.settings import QUANTILES
+from ml.forecast.settings import QUANTILES, column
 
 EVERYTHING = "all"
 NAIVE = "seasonal naive"
@@ -69,12 +68,13 @@ def held_out(fitted: Fitted) -> HeldOut | None:
         return None
     older = Backtest(tested.names, tested.origins[:-1], tested.truth[:-1])
     before, last, truth = replace(fitted, backtest=older), tested.origins[-1], tested.truth[-1]
-    median = weights.combine(last.logs, weights.learn(older))
-    said = {ENSEMBLE: to_units(median, last.unit)}
-    said |= {name: to_units(logs, last.unit) for name, logs in zip(tested.names, last.logs, strict=True)}
     cut = cube.length - fitted.horizon
+    history = cube.until(cut, fitted.horizon)
+    frame = before.combined(history, last).frame
+    quantiles = np.stack([frame[column(q)].to_numpy(float).reshape(truth.shape) for q in QUANTILES])
+    said = {ENSEMBLE: quantiles[QUANTILES.index(0.5)]}
+    said |= {name: to_units(logs, last.unit) for name, logs in zip(tested.names, last.logs, strict=True)}
     said[NAIVE] = _naive(cube.y[:, :cut], SEASON[cube.frequency], fitted.horizon)
-    quantiles = before.quantiles(last, median, np.arange(len(cube.ids)))
     return HeldOut(cube.dates[cut : cube.length], truth, said, quantiles, last.scale, last.demand)
 
 

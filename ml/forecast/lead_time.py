@@ -17,7 +17,7 @@ from ml.forecast.settings import column
 
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
 _ORIGINS = 4  # below which the sums of the past are too few to learn from
-_KNOWN = 0.8  # share of a past lead time that must be known for its sum to count
+_KNOWN = 0.6  # share of a past lead time, days off included, that must be known for its sum to count
 
 
 def lead_time_demand(

@@ -36,6 +36,7 @@ def roll_up(fitted: Fitted, forecast: Forecast) -> pd.DataFrame:
     mean = _sums(wide("mean"), names, groups)
     if fitted.backtest.origins:
         quantiles = _own_quantiles(fitted, mean, groups)
+        quantiles[:, :, ~wide("q975").any(axis=0)] = 0.0  # days off
     else:
         quantiles = np.stack([_sums(wide(column(level)), names, groups) for level in QUANTILES])
     dates = forecast.frame["on"].to_numpy()[:horizon]
@@ -64,6 +65,7 @@ def _own_quantiles(fitted: Fitted, mean: Array, groups: list[str]) -> Array:
     )
     unit = np.clip(mean.mean(axis=1), 1e-9, 1.0)
     residuals = np.stack([to_log(a, unit) - to_log(b, unit) for a, b in zip(sold, expected, strict=True)])
+    residuals[np.stack([_sums(there, names, groups) for there in known]) == 0] = np.nan
     spread = np.ones(residuals.shape[:2])
     intervals = conformal.learn(residuals, spread, np.full(len(groups), "sum"), buckets(fitted.horizon))
     logs = intervals.around(to_log(mean, unit), np.full(len(groups), "sum"))

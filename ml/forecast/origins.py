@@ -101,8 +101,14 @@ def backtest(cube: Cube, horizon: int, settings: Settings) -> Backtest:
     for number, cut in enumerate(cuts, start=1):
         log.info("origin %d of %d, after %d periods", number, len(cuts), cut)
         past.append(origin(cube.until(cut, horizon), settings))
-    truth = [cube.y[:, cut : cut + horizon] for cut in cuts]
+    truth = [when_open(cube, cut, horizon) for cut in cuts]
     return Backtest(settings.members, tuple(past), np.stack(truth) if truth else np.zeros((0, len(cube.ids), horizon)))
+
+
+def when_open(cube: Cube, cut: int, horizon: int) -> Array:
+    """What happened after a cut, (series, horizon); days off teach nothing, after it as before it."""
+    after = cube.until(cut + horizon, 0)
+    return after.y[:, cut:]
 
 
 def origin(history: History, settings: Settings) -> Origin:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lakehouse.errors import UsageError
+from ml.forecast.opening import closed
 
 Frequency = Literal["D", "W", "M"]
 Array = npt.NDArray[np.float64]
@@ -85,20 +86,25 @@ class Cube:
             missing = end - len(dates)
             dates = pd.DatetimeIndex([*dates, *periods_after(dates[-1], missing, self.frequency)])
             x = np.concatenate([x, np.full((len(self.ids), missing, x.shape[2]), np.nan)], axis=1)
+        shut = closed(self.y[:, :length], dates[:end]) if self.frequency == "D" else np.zeros(end, bool)
         return History(
             ids=self.ids,
             dates=dates[:end],
-            y=self.y[:, :length],
+            y=np.where(shut[:length], np.nan, self.y[:, :length]),
             x=x[:, :end],
             known=self.known,
             category=self.category,
             frequency=self.frequency,
+            closed=shut,
         )
 
 
 @dataclass(frozen=True)
 class History:
-    """What a model may see at one origin: `y` up to it (series, T), `x` and `dates` over T + horizon periods."""
+    """What a model may see at one origin: `y` up to it (series, T), `x` and `dates` over T + horizon periods.
+
+    `closed` (T + horizon,) are days on which the shop does not sell: missing in `y`, and forecast as 0.
+    """
 
     ids: tuple[str, ...]
     dates: pd.DatetimeIndex
@@ -107,6 +113,7 @@ class History:
     known: tuple[str, ...]
     category: tuple[str, ...]
     frequency: Frequency
+    closed: npt.NDArray[np.bool_]
 
     @property
     def length(self) -> int:
@@ -138,6 +145,7 @@ class History:
             known=self.known,
             category=tuple(self.category[i] for i in rows),
             frequency=self.frequency,
+            closed=self.closed,
         )
 
 

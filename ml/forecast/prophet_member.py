@@ -25,13 +25,12 @@ _FREE_REGRESSORS = ("D",)  # frequencies with enough periods for effects of a se
 class ProphetMember(Local):
     """Taylor and Letham (2018), "Forecasting at scale", doi:10.1080/00031305.2017.1380080, series by series.
 
-    The baseline holds weekdays, months or last year, so yearly seasonality is added only to daily series of at least
-    18 months; under that Prophet takes a trend for a season. Its trend is followed to the last periods, and
-    their mean is held: continued, its slope was the largest source of errors.
+    The baseline holds weekdays, months and last year, so Prophet adds no seasonality of its own. Its trend is followed
+    to the last periods, and their mean is held: continued, its slope was the largest source of errors.
     """
 
     def forecast(self, history: History, shared: Baseline) -> Array:
-        """The trend and seasonality of z, continued, (series, horizon)."""
+        """The trend and the effects of features in z, continued, (series, horizon)."""
         result = np.zeros((len(history.ids), history.horizon))
         for row, z in enumerate(shared.z):
             if np.isfinite(z).sum() >= _LEAST and np.nanstd(z) > 1e-9:
@@ -61,13 +60,12 @@ def _prophet(history: History, known: int) -> Prophet:
     from prophet import Prophet
 
     logging.getLogger("cmdstanpy").disabled = True  # it sets its own level when it first speaks
-    daily = history.frequency == "D"
     return Prophet(
         growth="linear",
         n_changepoints=min(15, known // 4),
         changepoint_range=0.9,
         changepoint_prior_scale=_FLEXIBILITY[history.frequency],
-        yearly_seasonality=6 if daily and known >= 550 else False,
+        yearly_seasonality=False,
         weekly_seasonality=False,
         daily_seasonality=False,
         uncertainty_samples=0,

@@ -19,7 +19,7 @@ from tests.road.contesting_writer import ROWS
 from tests.road.warehouse import deliver_lines, done, lake_at, order_line, rows, run
 
 ROOT = Path(__file__).resolve().parents[2]
-WRITERS, BATCHES = ("a", "b", "c", "d"), 6
+WRITERS, BATCHES = ("a", "b", "c", "d"), 4
 DELIVERED = [step for step in ALL if step.table.name == "bronze.shop_order_lines"]
 
 

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,22 +69,34 @@ def base(spark: SparkSession, shop: Shop, tmp_path_factory: pytest.TempPathFacto
     return found
 
 
-def killed(warehouse: Path, inputs: Path, step: str, point: str) -> None:
-    command = [sys.executable, "-m", "tests.road.killed_run", str(warehouse), str(inputs), step, point]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
+KILLED = [*(("silver.payments", point) for point in POINTS), ("bronze.shop_payments", "published")]
 
 
-@pytest.mark.parametrize(
-    ("table", "point"),
-    [*(("silver.payments", point) for point in POINTS), ("bronze.shop_payments", "published")],
-)
-def test_the_next_run_heals_a_run_that_was_killed(
-    spark: SparkSession, base: Base, tmp_path: Path, table: str, point: str
-) -> None:
-    warehouse = tmp_path / "warehouse"
+def killed(base: Base, folder: Path, table: str, point: str) -> Path:
+    """The warehouse that a run leaves behind which is killed after a point of a table's step."""
+    warehouse = folder / f"{table} {point}"
     shutil.copytree(base.before(table), warehouse)
-    killed(warehouse, base.inputs, STEPS[table].name, point)
+    command = [sys.executable, "-m", "tests.road.killed_run", str(warehouse), str(base.inputs)]
+    ended = subprocess.run(
+        [*command, STEPS[table].name, point], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def left_behind(base: Base, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, str], Future[Path]]]:
+    """The killed runs, one after the other beside the tests that heal what they left."""
+    folder = tmp_path_factory.mktemp("left behind")
+    with ThreadPoolExecutor(max_workers=1) as workers:
+        yield {(table, point): workers.submit(killed, base, folder, table, point) for table, point in KILLED}
+
+
+@pytest.mark.parametrize(("table", "point"), KILLED)
+def test_the_next_run_heals_a_run_that_was_killed(
+    spark: SparkSession, base: Base, left_behind: dict[tuple[str, str], Future[Path]], table: str, point: str
+) -> None:
+    warehouse = left_behind[table, point].result()
     assert point == "flushing" or leftovers(warehouse) != []
     done(run(lake_at(spark, warehouse), base.inputs, steps=[STEPS[table]]))
     found, expected = everything(warehouse), everything(base.undisturbed(table))

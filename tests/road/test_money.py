@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import subprocess
 import sys
@@ -165,11 +166,27 @@ def test_gold_revenue_is_the_raw_amount_less_named_differences(promoted: Promote
 # --- a real shop ------------------------------------------------------------------------------------------------------
 
 
-def real_lines() -> pl.DataFrame:
-    """All delivered lines of Online Retail with their amount in pennies, and what must become of each."""
+# Days in both files, days before and after them, and what is odd elsewhere; all of it is in the README's ledger.
+DAYS = ("2009-12-0", "2009-12-1", "2010-12-0", "2010-12-1", "2011-12-0")
+ODD = ("C496350,", "TEST00", "Adjust bad debt")
+
+
+@pytest.fixture(scope="module")
+def real_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some days of the files of Online Retail, their lines as they came."""
+    folder = tmp_path_factory.mktemp("online_retail")
+    for file in sorted(ONLINE_RETAIL.glob("*.csv.gz")):
+        header, *lines = gzip.decompress(file.read_bytes()).decode().splitlines(keepends=True)
+        kept = [line for line in lines if any(f",{day}" in line for day in DAYS) or any(odd in line for odd in ODD)]
+        (folder / file.name).write_bytes(gzip.compress("".join([header, *kept]).encode()))
+    return folder
+
+
+def real_lines(folder: Path) -> pl.DataFrame:
+    """All delivered lines with their amount in pennies, and what must become of each."""
     names = ["invoice", "code", "text", "quantity", "at", "price", "customer", "country"]
     frames = []
-    for file in sorted(ONLINE_RETAIL.glob("*.csv.gz")):
+    for file in sorted(folder.glob("*.csv.gz")):
         frame = pl.read_csv(file, infer_schema=False).fill_null("")
         frames.append(frame.rename(dict(zip(frame.columns, names, strict=True))).with_columns(file=pl.lit(file.name)))
     clean = {name: pl.col(name).str.strip_chars() for name in names}
@@ -206,17 +223,17 @@ def pounds(pence: int) -> Decimal:
 
 @pytest.mark.real_data
 @pytest.mark.skipif(not ONLINE_RETAIL.is_dir(), reason="needs shared/data/online_retail beside the repository")
-def test_a_real_shop_ties_out_to_the_penny(tmp_path: Path) -> None:
+def test_a_real_shop_ties_out_to_the_penny(real_shop: Path, tmp_path: Path) -> None:
     """By the command that a user gives, with the settings for data of this size."""
     warehouse = tmp_path / "warehouse"
     options = ["--source", "online_retail", "--table", "gold.sales_daily", "--warehouse", str(warehouse)]
-    command = [sys.executable, "-m", "jobs.run", "--input", str(ONLINE_RETAIL), *options]
+    command = [sys.executable, "-m", "jobs.run", "--input", str(real_shop), *options]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
-    lines = real_lines()
+    lines = real_lines(real_shop)
     found = account(warehouse, "silver.order_lines")
     fates = {fate: (count, pounds(pence)) for fate, count, pence in _fates(lines)}
-    assert found["rows_read"] == len(lines) == 1_067_370
+    assert found["rows_read"] == len(lines)
     assert found["amount_read"] == pounds(int(lines["pence"].sum()))
     assert {part: (found[f"rows_{part}"], found[f"amount_{part}"]) for part in MONEY_PARTS} == {
         part: fates[part] for part in MONEY_PARTS
@@ -225,12 +242,9 @@ def test_a_real_shop_ties_out_to_the_penny(tmp_path: Path) -> None:
         {"test_product": fates["filtered"][0]},
         {"test_product": fates["filtered"][1]},
     )
-    assert fates == {
-        "accepted": (1_044_829, Decimal("18909167.03")),
-        "duplicate": (22_523, fates["duplicate"][1]),
-        "filtered": (17, fates["filtered"][1]),
-        "quarantined": (1, fates["quarantined"][1]),
-    }
+    # As in all of the two files, which overlap in these days.
+    assert (fates["duplicate"][0], fates["filtered"][0], fates["quarantined"][0]) == (22_523, 17, 1)
+    assert fates["accepted"][0] > 80_000
     (refused,) = rows(warehouse, "silver.order_lines__quarantine")
     assert json.loads(refused["_row"])["invoice"] == "C496350"
     assert [error["rule"] for error in refused["_errors"]] == ["quantity.sign"]
