@@ -98,19 +98,23 @@ def load(store: Store, experiment: Experiment, name: str, version: int) -> Model
 
 
 def _pinned(lake: Lake, experiment: Experiment, shop: str) -> tuple[dict[str, DataFrame], dict[str, tuple[str, int]]]:
-    """The tables that an experiment reads, each at the version that it has now, less what is filtered of the first."""
+    """The tables that an experiment reads, each at the version that it has now, less what is filtered of the first.
+
+    A shop without promotions or stock, say, has none of these tables: they are empty.
+    """
     frames, sources = {}, {}
     for place, read in enumerate(reads_of(experiment, shop)):
         head = delta.head(lake, read.table.name)
-        if head is None:
+        if head is None and place == 0:
             raise UsageError(
                 f"{experiment.name}: there is no {read.table.name} in {lake.warehouse}; run the jobs up to it first"
             )
-        rows = _read(lake, read, head.version)
+        rows = _read(lake, read, -1 if head is None else head.version)
         for left_out in experiment.filters if place == 0 else ():
             rows = rows.where(f"NOT coalesce({left_out.drops}, false)")
         frames[read.table.short_name] = rows
-        sources[read.table.name] = (lake.path(read.table), head.version)
+        if head is not None:
+            sources[read.table.name] = (lake.path(read.table), head.version)
     return frames, sources
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ml.metrics import paired_ratio
 from ml.recommend import metrics
@@ -44,14 +45,31 @@ def against(
 ) -> pl.DataFrame:
     """NDCG over that of a base, paired over customers: history (class or "all"), customers, ratio, low, high."""
     ours, theirs = (metrics.per_customer(lists, bought, k) for lists in (ranked, base))
-    size = snapshot.distinct[snapshot.rows_of(ours["customer_id"])]
     rows = []
+    for name, inside in _by_history(ours["customer_id"], snapshot):
+        found = paired_ratio(ours["ndcg"].to_numpy()[inside], theirs["ndcg"].to_numpy()[inside])
+        rows.append((name, int(inside.sum()), found.value, found.low, found.high))
+    return pl.DataFrame(rows, schema=["history", "customers", "ratio", "low", "high"], orient="row")
+
+
+def precision_recall(ranked: pl.DataFrame, bought: pl.DataFrame, snapshot: Snapshot, k: int = 10) -> pl.DataFrame:
+    """Mean precision and recall of the first 1 to k places: history (class or "all"), places, precision, recall."""
+    rows = []
+    for places in range(1, k + 1):
+        each = metrics.per_customer(ranked, bought, places)
+        for name, inside in _by_history(each["customer_id"], snapshot):
+            means = [float(each[measure].to_numpy()[inside].mean()) for measure in ("precision", "recall")]
+            rows.append((name, places, *means))
+    return pl.DataFrame(rows, schema=["history", "places", "precision", "recall"], orient="row")
+
+
+def _by_history(customers: pl.Series, snapshot: Snapshot) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """All customers, and the classes by products bought before that have any."""
+    size = snapshot.distinct[snapshot.rows_of(customers)]
     for name, low, high in ((WHOLE, 0, 10**9), *metrics.HISTORY_LENGTHS):
         inside = (size >= low) & (size < high)
         if inside.any():
-            found = paired_ratio(ours["ndcg"].to_numpy()[inside], theirs["ndcg"].to_numpy()[inside])
-            rows.append((name, int(inside.sum()), found.value, found.low, found.high))
-    return pl.DataFrame(rows, schema=["history", "customers", "ratio", "low", "high"], orient="row")
+            yield name, inside
 
 
 def rated_only(snapshot: Snapshot, scorer: Scorer, rated: pl.DataFrame) -> pl.DataFrame:

@@ -37,3 +37,19 @@ def by_history(lengths: Mapping[Task, pl.DataFrame], base: Mapping[Task, str]) -
         panel.invert_yaxis()
         panel.set_title(f"{task}: NDCG@10 over {base[task]}, by products bought before (customers)", fontsize=9)
     return figure
+
+
+def precision_recall(curves: Mapping[Task, pl.DataFrame]) -> Figure:
+    """Precision against recall of the first places, a line for each class of customers by products bought before."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    for panel, (task, table) in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True):
+        for number, name in enumerate(table["history"].unique(maintain_order=True)):
+            rows = table.filter(history=name)
+            colour, width = ("black", 2) if not number else (None, 1)
+            panel.plot(rows["recall"], rows["precision"], ".-", label=name, color=colour, linewidth=width)
+        panel.set(xlabel="recall", ylabel="precision", xlim=(0, None), ylim=(0, None))
+        panel.set_title(
+            f"{task}: the first 1 to {table['places'].n_unique()} places, by products bought before", fontsize=9
+        )
+        panel.legend(fontsize=8)
+    return figure

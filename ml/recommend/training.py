@@ -123,6 +123,9 @@ def _trained(
         figures={
             "NDCG by method": figures.by_method(quality),
             "by length of history": figures.by_history(lengths, BASE),
+            "precision and recall": figures.precision_recall(
+                {task: evaluate.precision_recall(lists[task][HYBRID], bought[task], snapshot, PLACES) for task in tasks}
+            ),
         },
     )
 

@@ -7,7 +7,10 @@ import math
 import polars as pl
 import pytest
 
+from ml.recommend.evaluate import precision_recall
+from ml.recommend.history import History
 from ml.recommend.metrics import coverage, novelty, per_customer, pooled_recall
+from ml.recommend.snapshot import Snapshot
 
 
 def _ranked(lists: dict[str, list[str]]) -> pl.DataFrame:
@@ -35,3 +38,17 @@ def test_coverage_novelty_and_recall_of_a_pool() -> None:
     assert coverage(ranked, 6) == 0.5
     assert novelty(ranked, {"1": 4, "2": 2, "3": 1}, 4) == pytest.approx((0 + 1 + 0 + 2) / 4)
     assert pooled_recall(ranked, TRUTH) == pytest.approx(3 / 5)
+
+
+def test_precision_and_recall_by_places_and_history_by_hand(shop: History) -> None:
+    snapshot = Snapshot.of(shop, 100)
+    who = snapshot.customers[:1]
+    ranked = _ranked({who[0]: ["1", "x", "2"]})
+    truth = pl.DataFrame({"customer_id": [who[0]] * 4, "product_id": ["1", "2", "3", "4"]})
+    found = precision_recall(ranked, truth, snapshot, 3)
+    own = "<20" if snapshot.distinct[0] < 20 else "20-60"
+    for name in ("all", own):
+        rows = found.filter(history=name)
+        assert rows["precision"].to_list() == pytest.approx([1, 1 / 2, 2 / 3])
+        assert rows["recall"].to_list() == pytest.approx([1 / 4, 1 / 4, 2 / 4])
+    assert found["history"].unique().sort().to_list() == sorted({"all", own})
