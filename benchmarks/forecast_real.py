@@ -28,6 +28,7 @@ from benchmarks.forecast_data import online_retail, stallion, walmart
 from lakehouse.errors import UsageError
 from ml.forecast.baseline import to_units
 from ml.forecast.ensemble import Fitted
+from ml.forecast.lead_time import lead_time_demand
 from ml.forecast.metrics import bias, coverage, mase, naive_scale, paired_ratio, wape
 from ml.forecast.origins import Backtest, Origin, origin, when_open
 from ml.forecast.panel import Array, Panel
@@ -36,6 +37,7 @@ from ml.forecast.settings import MEMBERS, Settings
 THREE = ("arima", "prophet", "lstm")
 CUTS = {"walmart": (91, 104, 117, 130), "stallion": (42, 48, 54), "online_retail": (469, 559, 649)}
 HORIZON = {"walmart": 13, "stallion": 6, "online_retail": 90}
+LEAD_TIME = {"D": 14, "W": 4, "M": 2}
 SERIES = {"walmart": 80, "stallion": 127}
 _LEAST = {"D": 84, "W": 65, "M": 24}  # periods before the first origin
 _COLUMNS = ("mean", "median", "q025", "q10", "q90", "q975")
@@ -73,6 +75,7 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
     cube = panel.cube
     said: dict[str, list[Array]] = {}
     means: list[Array] = []
+    lasts: list[Array] = []
     bounds: dict[int, list[tuple[Array, Array]]] = {80: [], 95: []}
     cpu: dict[str, float] = {}
     origins: dict[int, Origin] = {}
@@ -96,6 +99,9 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
             said.setdefault(name, []).append(wide["median"])
             if name == "three":
                 means.append(wide["mean"])
+                plan = lead_time_demand(fitted.only(chosen), forecast, LEAD_TIME[cube.frequency])
+                sums = cube.y[:, cut : cut + LEAD_TIME[cube.frequency]].sum(axis=1)
+                lasts.append(sums <= plan["q95"].to_numpy(float))
                 bounds[80].append((wide["q10"], wide["q90"]))
                 bounds[95].append((wide["q025"], wide["q975"]))
         for number, name in enumerate(MEMBERS):
@@ -123,6 +129,17 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
         each = [coverage(truth[:, k * horizon : (k + 1) * horizon], *pair) for k, pair in enumerate(pairs)]
         by_cut = ", ".join(f"{one:.3f}" for one in each)
         print(f"coverage of {level} %: {coverage(truth, bottom, top):.3f}; by cut {by_cut}")
+        inside = (truth >= bottom) & (truth <= top)
+        demand = origins[cuts[-1]].demand
+        by_class = ", ".join(
+            f"{name} {inside[demand == name].mean():.3f} ({(demand == name).sum()})" for name in np.unique(demand)
+        )
+        alone = np.quantile(inside.mean(axis=1), [0.1, 0.5, 0.9])
+        print(f"  by class {by_class}; of single series 10th, 50th, 90th percentile {np.round(alone, 3).tolist()}")
+    print(f"demand over a lead time of {LEAD_TIME[cube.frequency]}: the .95 quantile held {np.mean(lasts):.3f}")
+    names, expected = np.array(cube.category), np.concatenate(means, axis=1)
+    biases = [expected[names == name].sum() / truth[names == name].sum() - 1 for name in np.unique(names)]
+    print(f"bias of the mean by category, median of {len(biases)}: {np.median(np.abs(biases)):.4f} (absolute)")
     best = min(THREE, key=lambda name: errors[name].mean())
     asked = [("three", best), ("three", "four"), ("four", "boosting"), ("four", best)]
     asked += [("three", name) for name in CONTENDERS if name in errors]
