@@ -207,12 +207,17 @@ def _project(root: Path) -> Any:
         root.mkdir(parents=True, exist_ok=True)
         context = gx.get_context(mode="file", project_root_dir=str(root))
         context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-        if STAGED not in {source["name"] for source in context.list_datasources()}:
+        sources = context.data_sources.all()
+        if STAGED not in sources or STAGED not in {asset.name for asset in sources[STAGED].assets}:
+            # One asset for all tables: each new one writes the whole configuration again. What refers to the assets that
+            # older warehouses have, one for each table, is made anew.
+            for stale in ("validation_definitions", "checkpoints"):
+                for path in (root / "gx" / stale).rglob("*.json"):
+                    path.unlink()
+            source = context.data_sources.add_or_update_spark(STAGED, persist=False)
+            source.add_dataframe_asset(STAGED).add_batch_definition_whole_dataframe(STAGED)
             # Its template of comments would be parsed anew at every look at a setting.
             (root / "gx" / "uncommitted" / "config_variables.yml").write_text("{}\n")
-            # One asset for all tables: each new one writes the whole configuration again.
-            source = context.data_sources.add_spark(STAGED, persist=False)
-            source.add_dataframe_asset(STAGED).add_batch_definition_whole_dataframe(STAGED)
         return context
 
 

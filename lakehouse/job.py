@@ -106,7 +106,7 @@ def guarded(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str
 def choose(steps: Sequence[Step], source: str | None = None, table: str | None = None) -> list[Step]:
     """The steps for one source, and for one table with all that it is made from. Unknown names are a `UsageError`."""
     sources = sorted({step.source for step in steps if step.source})
-    if source is not None and source not in sources:
+    if source is not None and sources and source not in sources:  # gold is of all sources
         raise UsageError(f"--source {source}: unknown source; known sources: {', '.join(sources)}")
     names = sorted({step.table.name for step in steps})
     if table is not None and table not in names:

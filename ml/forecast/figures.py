@@ -98,8 +98,8 @@ def residuals(seen: HeldOut) -> Figure:
     known = scaled[np.isfinite(scaled)]
     left.hist(np.clip(known, -4, 4), bins=60, color="tab:blue")
     left.set(title="forecast less truth, scaled", xlabel="seasonal-naive errors")
-    bounds = np.nanquantile(scaled, [0.1, 0.5, 0.9], axis=0)
-    steps = np.arange(1, scaled.shape[1] + 1)
+    steps = 1 + np.flatnonzero(np.isfinite(scaled).any(axis=0))
+    bounds = np.nanquantile(scaled[:, steps - 1], [0.1, 0.5, 0.9], axis=0)
     right.fill_between(steps, bounds[0], bounds[2], color="tab:blue", alpha=0.25, linewidth=0)
     right.plot(steps, bounds[1], color="tab:blue")
     right.axhline(0, color="grey", linestyle=":")
