@@ -106,6 +106,8 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
                 bounds[95].append((wide["q025"], wide["q975"]))
         for number, name in enumerate(MEMBERS):
             alone = np.where(history.closed[cut:], 0.0, to_units(origins[cut].logs[number], origins[cut].unit))
+            # Of series that fall back no member says anything of its own.
+            alone = np.where(origins[cut].fallback.used[:, None], said["three"][-1], alone)
             said.setdefault(name, []).append(alone)
         for name, contender in CONTENDERS.items():
             if not ours:

@@ -209,8 +209,8 @@ def _project(root: Path) -> Any:
         context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
         sources = context.data_sources.all()
         if STAGED not in sources or STAGED not in {asset.name for asset in sources[STAGED].assets}:
-            # One asset for all tables: each new one writes the whole configuration again. What refers to the assets that
-            # older warehouses have, one for each table, is made anew.
+            # One asset for all tables: each new one writes the whole configuration again. What refers to those of older
+            # warehouses, one for each table, is made anew.
             for stale in ("validation_definitions", "checkpoints"):
                 for path in (root / "gx" / stale).rglob("*.json"):
                     path.unlink()
