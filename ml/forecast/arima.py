@@ -31,9 +31,14 @@ class Arima(Local):
             effects = _ridge(z, columns[:past], shared.recency)
             fitted = columns @ effects
             rest = z - fitted[:past]
-            middle = float(np.nanmedian(rest)) if np.isfinite(rest).any() else 0.0  # medians are asked for
+            middle = _median(rest) if history.frequency == "D" else 0.0
             result[row] = fitted[past:] + middle + _arma(rest - middle, horizon)
         return result
+
+
+def _median(rest: Array) -> float:
+    """Days are skewed, and the median is asked for; of few weeks or months it is as uncertain as it is different."""
+    return float(np.nanmedian(rest)) if np.isfinite(rest).any() else 0.0
 
 
 def _ridge(z: Array, columns: Array, recency: Array) -> Array:
