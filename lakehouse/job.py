@@ -267,10 +267,20 @@ def working(console: Console, what: str) -> Iterator[None]:
             yield
 
 
+class _Teller(logging.Handler):
+    """Passes on what is logged."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._tell(record.getMessage())
+
+
 @contextmanager
 def _told(tell: Callable[[str], None]) -> Iterator[None]:
-    handler = logging.Handler(logging.INFO)
-    handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]
+    handler = _Teller(tell)
     logger = logging.getLogger("shoplake")
     level = logger.level
     logger.setLevel(logging.INFO)
