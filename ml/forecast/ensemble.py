@@ -225,10 +225,15 @@ def _whole(quantiles: Array) -> Array:
 
 
 def _like_their_past(quantiles: Array, said: Origin, history: History) -> None:
-    """Constant, negative and sporadic series, whose errors the log scale cannot hold, spread as their last year did."""
+    """Constant, negative and sporadic series, whose errors the log scale cannot hold, spread as their last year did.
+
+    What a sporadic one may reach at most is also told by how far it and its like were off before.
+    """
+    above = np.array(QUANTILES) > 0.5
     for row in np.flatnonzero(said.fallback.own_spread):
         known = history.y[row][np.isfinite(history.y[row])][-history.year :]
         if (known < 0).any() or known.mean() == 0:
             quantiles[:, row] = said.fallback.forecast[row] + np.quantile(known - known.mean(), QUANTILES)[:, None]
         else:
-            quantiles[:, row] = said.fallback.forecast[row] * np.quantile(known / known.mean(), QUANTILES)[:, None]
+            own = said.fallback.forecast[row] * np.quantile(known / known.mean(), QUANTILES)[:, None]
+            quantiles[:, row] = np.where(above[:, None], np.maximum(own, quantiles[:, row]), own)
