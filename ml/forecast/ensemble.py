@@ -132,7 +132,7 @@ class Fitted:
         if origins:
             last = origins[-1]
             learnt = conformal.learn(
-                self.backtest.true_logs - self.medians(),
+                np.where(self.backtest.alike[:, :, None], self.backtest.true_logs - self.medians(), np.nan),
                 np.stack([one.spread for one in origins]),
                 np.where(last.fallback.used, _FALLBACK, last.demand),
                 weights.buckets(self.horizon),

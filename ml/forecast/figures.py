@@ -30,7 +30,7 @@ def against_truth(fitted: Fitted, seen: HeldOut) -> Figure:
     cube = fitted.panel.cube
     cut = cube.length - fitted.horizon
     past = min(cut, 2 * fitted.horizon)
-    largest = np.argsort(-np.nansum(cube.y, axis=1))[:_SHOWN]
+    largest = np.argsort(-np.nansum(cube.y[:, :cut], axis=1))[:_SHOWN]
     figure = Figure(figsize=(11, 2.3 * -(-len(largest) // 2)), layout="constrained")
     panels = figure.subplots(-(-len(largest) // 2), 2, squeeze=False)
     for panel, row in zip(panels.flat, largest, strict=False):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ml.forecast.baseline import to_units
@@ -17,6 +18,7 @@ from ml.forecast.settings import QUANTILES, column
 EVERYTHING = "all"
 NAIVE = "seasonal naive"
 ENSEMBLE = "ensemble"
+_LEAST_SOLD = 10  # periods with demand
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class HeldOut:
     """The newest origin: what then happened, and what was said, each (series, horizon) in units of y.
 
     `said` has the ensemble, each member and the seasonal naive forecast; `quantiles` (levels, series, horizon) are the
-    ensemble's; `scale` the seasonal-naive errors of the past (series,).
+    ensemble's; `scale` the seasonal-naive errors of the past (series,), NaN where too little was sold to tell.
     """
 
     dates: pd.DatetimeIndex
@@ -48,7 +50,7 @@ class HeldOut:
                 continue
             for member, forecast in self.said.items():
                 values = {
-                    "MASE": float(np.nanmean(self.errors(member)[inside])),
+                    "MASE": _mean(self.errors(member)[inside]),
                     "WAPE": wape(truth, forecast[inside]),
                     "bias": bias(truth, forecast[inside]),
                 }
@@ -75,7 +77,19 @@ def held_out(fitted: Fitted) -> HeldOut | None:
     said = {ENSEMBLE: quantiles[QUANTILES.index(0.5)]}
     said |= {name: to_units(logs, last.unit) for name, logs in zip(tested.names, last.logs, strict=True)}
     said[NAIVE] = _naive(cube.y[:, :cut], SEASON[cube.frequency], fitted.horizon)
-    return HeldOut(cube.dates[cut : cube.length], truth, said, quantiles, last.scale, last.demand)
+    scale = np.where(_is_scalable(history.y), last.scale, np.nan)
+    return HeldOut(cube.dates[cut : cube.length], truth, said, quantiles, scale, last.demand)
+
+
+def _is_scalable(known: Array) -> npt.NDArray[np.bool_]:
+    """Series with enough demand in the past to measure errors in units of it: a single sale is no measure."""
+    enough: npt.NDArray[np.bool_] = (known > 0).sum(axis=1) >= _LEAST_SOLD
+    return enough if enough.any() else np.ones(len(known), bool)
+
+
+def _mean(errors: Array) -> float:
+    known = errors[np.isfinite(errors)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _naive(known: Array, season: int, horizon: int) -> Array:

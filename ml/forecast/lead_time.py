@@ -102,4 +102,4 @@ def _residuals(fitted: Fitted, length: int) -> Array:
     for one, other in zip(sold, expected, strict=True):
         unit = np.clip(other, 1e-9, 1.0)
         rows.append(to_log(one[:, None], unit)[:, 0] - to_log(other[:, None], unit)[:, 0])
-    return np.where(known.mean(axis=2) >= _KNOWN, np.stack(rows), np.nan)
+    return np.where((known.mean(axis=2) >= _KNOWN) & fitted.backtest.alike, np.stack(rows), np.nan)

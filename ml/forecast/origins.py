@@ -55,6 +55,15 @@ class Backtest:
         """The truth on the log scale of each origin."""
         return np.stack([to_log(truth, one.unit) for truth, one in zip(self.truth, self.origins, strict=True)])
 
+    @property
+    def alike(self) -> npt.NDArray[np.bool_]:
+        """Whether a series was forecast as at the newest origin, by members or not, (origins, series).
+
+        What was said of a product before it was known tells nothing of how far members are off.
+        """
+        used = np.stack([one.fallback.used for one in self.origins])
+        return np.asarray(used == used[-1])
+
     def only(self, names: tuple[str, ...]) -> Backtest:
         """The same origins with some of the members."""
         kept = [self.names.index(name) for name in names]
