@@ -11,6 +11,7 @@ from ml.forecast.baseline import Baseline, row_means, to_log
 from ml.forecast.panel import Array, Frequency, History
 
 LEAST_KNOWN: dict[Frequency, int] = {"D": 42, "W": 16, "M": 12}  # known periods that members need
+NEW: dict[Frequency, int] = {"D": 7, "W": 3, "M": 2}  # known periods below which a series has no level of its own
 _RECENT: dict[Frequency, int] = {"D": 28, "W": 8, "M": 4}
 _PERIODS = {"D": "days", "W": "weeks", "M": "months"}
 _INTERMITTENT = 0.5  # share of recent periods without demand above which demand is sporadic
@@ -42,8 +43,8 @@ def fallbacks(history: History, shared: Baseline) -> Fallbacks:
     reasons: list[str | None] = []
     forecast = usual.copy()
     for row in range(len(history.ids)):
-        known = np.isfinite(history.y[row]).any()
-        reason, forecast[row] = _judge(history, row, usual[row]) if known else _of_category(history, row)
+        is_new = np.isfinite(history.y[row]).sum() < NEW[history.frequency]
+        reason, forecast[row] = _of_category(history, row) if is_new else _judge(history, row, usual[row])
         reasons.append(reason)
     own_spread = np.array(
         [(reason or "").startswith(("constant", "negative", "sporadic")) for reason in reasons], dtype=bool
@@ -99,13 +100,16 @@ def _judge(history: History, row: int, usual: Array) -> tuple[str | None, Array]
 
 
 def _of_category(history: History, row: int) -> tuple[str, Array]:
-    """A new series: the median recent level of its category, or of all series."""
+    """A new series: the median recent level of its category, or of all series. Its first order may be its only one."""
+    count, unit = int(np.isfinite(history.y[row]).sum()), _PERIODS[history.frequency]
     recent = row_means(history.y[:, -_RECENT[history.frequency] :])
     known = np.isfinite(history.y[:, -_RECENT[history.frequency] :]).any(axis=1)
+    known[row] = False
     alike = known & (np.array(history.category) == history.category[row])
     chosen, name = (alike, f"category {history.category[row]}") if alike.any() else (known, "all series")
     value = float(np.median(recent[chosen])) if chosen.any() else 0.0
-    return f"nothing known yet: median recent level of {name}", np.full(history.horizon, max(value, 0.0))
+    told = f"new, {count} known {unit}" if count else "nothing known yet"
+    return f"{told}: median recent level of {name}", np.full(history.horizon, max(value, 0.0))
 
 
 def in_logs(fallback: Fallbacks, shared: Baseline) -> Array:

@@ -83,3 +83,12 @@ def test_single_negative_days_are_returns_and_count_as_nothing() -> None:
     assert not said["is_fallback"].any()
     assert (said["q025"] >= 0).all()
     assert isinstance(said, pd.DataFrame)
+
+
+def test_the_first_order_of_a_new_product_is_not_its_level() -> None:
+    huge = np.where(np.arange(120) < 119, np.nan, 80_995.0)
+    said = fit(with_y(made_up(series=6), "s5", huge), HORIZON, QUICK).predict().frame
+    mine = said[said["series_id"] == "s5"]
+    assert mine["fallback"].unique().tolist() == ["new, 1 known days: median recent level of category even"]
+    others = said[said["series_id"].isin(["s1", "s3"])].groupby("series_id")["mean"].mean()
+    assert others.min() * 0.5 < mine["mean"].mean() < others.max() * 1.5
