@@ -103,8 +103,8 @@ def _of_category(history: History, row: int) -> tuple[str, Array]:
     """A new series: the median recent level of its category, or of all series. Its first order may be its only one."""
     count, unit = int(np.isfinite(history.y[row]).sum()), _PERIODS[history.frequency]
     recent = row_means(history.y[:, -_RECENT[history.frequency] :])
-    known = np.isfinite(history.y[:, -_RECENT[history.frequency] :]).any(axis=1)
-    known[row] = False
+    others = np.arange(len(history.ids)) != row
+    known = np.isfinite(history.y[:, -_RECENT[history.frequency] :]).any(axis=1) & others
     alike = known & (np.array(history.category) == history.category[row])
     chosen, name = (alike, f"category {history.category[row]}") if alike.any() else (known, "all series")
     value = float(np.median(recent[chosen])) if chosen.any() else 0.0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import BooleanType, StringType, StructField, StructType
+from pyspark.sql.types import BooleanType, DoubleType, StringType, StructField, StructType
 
 from lakehouse.rules import Rule, known_marker
 from lakehouse.table import Table
@@ -26,7 +26,7 @@ BREAKS: dict[str, dict[str, Any]] = {
     "list_price.between": {"list_price": Decimal(-1)},
     "unit_cost.between": {"unit_cost": Decimal(-1)},
     "sold_on.between": {"sold_on": date(1970, 1, 1)},
-    "quantity.between": {"quantity": 2_000_000},
+    "quantity.between": {"quantity": -2_000_000},
     "quantity.sign": {"quantity": 1, "line_type": "cancellation"},
     "unit_price.between": {"unit_price": Decimal(10**8)},
     "unit_price.sign": {"unit_price": Decimal(-1), "line_type": "sale"},
@@ -67,14 +67,15 @@ BREAKS: dict[str, dict[str, Any]] = {
 }
 
 
-def failing_row(rule: Rule) -> dict[str, Any]:
+def failing_row(rule: Rule, table: Table) -> dict[str, Any]:
     """A row, empty but for what breaks the rule."""
     column, kind = rule.name.split(".", 1)
     if kind == "not_null":
         return {}
     if kind == "type":
         return {"_untyped": f",{column},"}
-    return BREAKS[rule.name]
+    is_float = {field.name for field in table.schema if field.dataType == DoubleType()}
+    return {name: float(value) if name in is_float else value for name, value in BREAKS[rule.name].items()}
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
@@ -82,7 +83,7 @@ def test_every_rule_catches_a_failing_row_and_lets_an_empty_one_pass(spark: Spar
     rules = table.row_rules
     markers = [StructField(known_marker(r.columns[0]), BooleanType()) for r in rules if r.reference is not None]
     schema = StructType([*table.schema.fields, StructField("_untyped", StringType()), *markers])
-    given: list[dict[str, Any]] = [*(failing_row(rule) for rule in rules), {}]
+    given: list[dict[str, Any]] = [*(failing_row(rule, table) for rule in rules), {}]
     staged = spark.createDataFrame([tuple(row.get(name) for name in schema.names) for row in given], schema)
     verdicts = staged.select(*(rule.breaks().alias(f"r{n}") for n, rule in enumerate(rules))).coalesce(1).collect()
     caught = {rule.name for n, rule in enumerate(rules) if verdicts[n][n]}
@@ -97,7 +98,7 @@ def test_what_the_gate_derives_says_the_same_as_the_split(spark: SparkSession, t
     if not derived:
         return
     names = table.schema.names
-    given = [*(failing_row(rule) for rule, _ in derived), {}]
+    given = [*(failing_row(rule, table) for rule, _ in derived), {}]
     staged = spark.createDataFrame([tuple(row.get(name) for name in names) for row in given], table.schema)
     same = [(F.coalesce(~derives(), F.lit(False)) == rule.breaks()).alias(rule.name) for rule, derives in derived]
     assert all(all(row) for row in staged.select(*same).collect())
