@@ -40,11 +40,13 @@ def fallbacks(history: History, shared: Baseline) -> Fallbacks:
     recent = _RECENT[history.frequency]
     level = row_means(shared.z[:, -recent:])
     usual = shared.to_units(np.repeat(level[:, None], history.horizon, axis=1))
+    counts = np.isfinite(history.y).sum(axis=1)
+    # In a panel that is young itself, no series is newer than the others.
+    is_new = counts < np.clip(counts.max(initial=0), 1, NEW[history.frequency])
     reasons: list[str | None] = []
     forecast = usual.copy()
     for row in range(len(history.ids)):
-        is_new = np.isfinite(history.y[row]).sum() < NEW[history.frequency]
-        reason, forecast[row] = _of_category(history, row) if is_new else _judge(history, row, usual[row])
+        reason, forecast[row] = _of_category(history, row) if is_new[row] else _judge(history, row, usual[row])
         reasons.append(reason)
     own_spread = np.array(
         [(reason or "").startswith(("constant", "negative", "sporadic")) for reason in reasons], dtype=bool
