@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from deltalake import DeltaTable
 
+from benchmarks.real_shop import DATA, folder_of
 from lakehouse.errors import UsageError
 from ml.forecast.panel import Panel
 
 _CHOSEN_BY, _PRODUCTS = 469, 30
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 MARKDOWNS = tuple(f"MarkDown{number}" for number in range(1, 6))
 _HOLIDAYS = {2: "super_bowl", 9: "labor_day", 11: "thanksgiving", 12: "christmas"}
 _EVENTS = (
@@ -71,9 +71,9 @@ def online_retail(warehouse: Path) -> dict[str, Panel]:
     Net revenue of the shop and of the countries that buy on at least a fifth of the days of the first
     `_CHOSEN_BY` days; pieces of the `_PRODUCTS` products that sold most in them. Known ahead: the British calendar.
     """
-    total = _delta(warehouse, "gold/sales_daily", ["sold_on", "net_revenue"]).assign(series_id="total")
-    countries = _delta(warehouse, "gold/sales_by_country", ["sold_on", "country", "net_revenue"])
-    daily = _delta(warehouse, "gold/demand_daily", ["demand_on", "product_id", "quantity"])
+    total = _delta(warehouse, "gold.sales_daily", ["sold_on", "net_revenue"]).assign(series_id="total")
+    countries = _delta(warehouse, "gold.sales_by_country", ["sold_on", "country", "net_revenue"])
+    daily = _delta(warehouse, "gold.demand_daily", ["demand_on", "product_id", "quantity"])
     days = pd.date_range(pd.Timestamp(total["sold_on"].min()), pd.Timestamp(total["sold_on"].max()))
     end = days[_CHOSEN_BY]
     before = countries[pd.to_datetime(countries["sold_on"]) < end].groupby("country")["sold_on"].nunique()
@@ -85,7 +85,7 @@ def online_retail(warehouse: Path) -> dict[str, Panel]:
         "countries": countries.set_axis(["on", "series_id", "y"], axis=1),
         "products": daily.set_axis(["on", "series_id", "y"], axis=1),
     }
-    calendar = _delta(warehouse, "silver/calendar", ["calendar_on", "country_code", "is_holiday", "is_payday"])
+    calendar = _delta(warehouse, "silver.calendar", ["calendar_on", "country_code", "is_holiday", "is_payday"])
     calendar = calendar[calendar["country_code"] == "GB"]
     return {level: _daily(rows, days, calendar) for level, rows in given.items()}
 
@@ -104,12 +104,7 @@ def _daily(rows: pd.DataFrame, days: pd.DatetimeIndex, calendar: pd.DataFrame) -
 
 
 def _delta(warehouse: Path, table: str, columns: list[str]) -> pd.DataFrame:
-    if not (warehouse / table / "_delta_log").is_dir():
-        raise UsageError(
-            f"{warehouse} has no {table}; make it: python -m jobs.run --source online_retail "
-            f"--input {DATA / 'online_retail'} --warehouse {warehouse}"
-        )
-    found: pd.DataFrame = DeltaTable(str(warehouse / table)).to_pandas(columns=columns)[columns]
+    found: pd.DataFrame = DeltaTable(folder_of(warehouse, table)).to_pandas(columns=columns)[columns]
     return found
 
 

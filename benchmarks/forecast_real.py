@@ -30,7 +30,7 @@ from ml.forecast.baseline import to_units
 from ml.forecast.ensemble import Fitted
 from ml.forecast.lead_time import lead_time_demand
 from ml.forecast.metrics import bias, coverage, mase, naive_scale, paired_ratio, wape
-from ml.forecast.origins import Backtest, Origin, origin, when_open
+from ml.forecast.origins import LEAST_BEFORE, Backtest, Origin, origin, when_open
 from ml.forecast.panel import Array, Panel
 from ml.forecast.settings import MEMBERS, Settings
 
@@ -39,7 +39,6 @@ CUTS = {"walmart": (91, 104, 117, 130), "stallion": (42, 48, 54), "online_retail
 HORIZON = {"walmart": 13, "stallion": 6, "online_retail": 90}
 LEAD_TIME = {"D": 14, "W": 4, "M": 2}
 SERIES = {"walmart": 80, "stallion": 127}
-_LEAST = {"D": 84, "W": 65, "M": 24}  # periods before the first origin
 _COLUMNS = ("mean", "median", "q025", "q10", "q90", "q975")
 _Answer = TypeVar("_Answer")
 
@@ -80,9 +79,8 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
     cpu: dict[str, float] = {}
     origins: dict[int, Origin] = {}
     for cut in cuts:
-        before = [
-            cut - horizon * k for k in range(settings.origins, 0, -1) if cut - horizon * k >= _LEAST[cube.frequency]
-        ]
+        earlier = [cut - horizon * k for k in range(settings.origins, 0, -1)]
+        before = [one for one in earlier if one >= LEAST_BEFORE[cube.frequency]]
         for one in [*before, cut]:
             if one not in origins:
                 origins[one], seconds = _timed(partial(origin, cube.until(one, horizon), settings))

@@ -8,27 +8,21 @@ from pathlib import Path
 
 import polars as pl
 
+from benchmarks.real_shop import DATA, folder_of
 from lakehouse.errors import UsageError
 from ml.recommend.history import History
 from ml.recommend.ratings import SETTINGS, history_of_ratings
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-MOVIES = SHARED / "movielens_100k"
+MOVIES = DATA / "movielens_100k"
 
 
 def online_retail(warehouse: Path, cut: date) -> tuple[History, pl.DataFrame]:
     """The history of Online Retail II at a cut, and all its product sales, from the silver tables of a warehouse."""
-    for table in ("order_lines", "products"):
-        if not (warehouse / "silver" / table / "_delta_log").is_dir():
-            raise UsageError(
-                f"{warehouse} has no silver/{table}; make it: python -m jobs.run --source online_retail "
-                f"--input {SHARED / 'online_retail'} --warehouse {warehouse}"
-            )
-    lines = pl.read_delta(str(warehouse / "silver" / "order_lines"))
+    lines = pl.read_delta(folder_of(warehouse, "silver.order_lines"))
     sale = (pl.col("item_type") == "product") & (pl.col("line_type") == "sale") & pl.col("customer_id").is_not_null()
     names = ["customer_id", "product_id", "order_id", "sold_on", "quantity", "amount", "country_code"]
     events = lines.filter(sale).select(names).with_columns(pl.col("quantity", "amount").cast(pl.Float64))
-    versions = pl.read_delta(str(warehouse / "silver" / "products"))
+    versions = pl.read_delta(folder_of(warehouse, "silver.products"))
     midnight = datetime.combine(cut + timedelta(days=1), time(), UTC)
     listed = versions.group_by("product_id").agg(pl.col("__START_AT").min().dt.date().alias("listed_on"))
     begun = pl.col("__START_AT") < midnight

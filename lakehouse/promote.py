@@ -114,7 +114,6 @@ def _judge(lake: Lake, staged: Staged, journal: Journal) -> list[Finding]:
         return []
     account, table = staged.account, staged.step.table
     counts = {
-        "rows_read": account.rows_read,
         "rows_accepted": account.rows_accepted,
         "rows_quarantined": account.rows_quarantined,
     }

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ml.forecast.design import design
 from ml.forecast.last_year import weekly_alignment
-from ml.forecast.panel import Array, History
+from ml.forecast.panel import YEAR, Array, History
 from ml.forecast.settings import Settings
 
 _SMOOTHING = 0.6  # how much of a series' own week-to-week noise is taken out of last year
@@ -22,7 +22,7 @@ _CATEGORY_PRIOR = 6.0  # series of other categories that weigh as much as one of
 _RIDGE = 10.0  # periods of no effect that the panel starts from: series share their shocks, so periods count
 _HALF_LIFE_YEARS = 1.0
 _WEEKS_FOR_LAST_YEAR = 60
-_YEAR_DAYS = 364  # whole weeks
+_YEAR_DAYS = YEAR["D"]
 _DAYS_FOR_YEAR = _YEAR_DAYS + 56  # the days that two years have tell growth from season
 _SMOOTH_DAYS = 10  # on both sides
 _BELIEF = 0.8  # of what one or two years show of a season
@@ -105,7 +105,7 @@ def _unit(y: Array) -> Array:
 
 
 def row_means(values: Array) -> Array:
-    """The mean of each row over what is known, 0 where nothing is."""
+    """The mean of each row (along the second axis) over what is known, 0 where nothing is."""
     known = np.isfinite(values)
     means: Array = np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     return means
@@ -227,18 +227,14 @@ def _year(logs: Array, days: int, category: tuple[str, ...]) -> Array:
     length = logs.shape[1]
     smooth = moving_mean(logs, _SMOOTH_DAYS)
     gain = smooth[:, _YEAR_DAYS:] - smooth[:, : length - _YEAR_DAYS]
-    some = np.isfinite(gain).any(axis=1)
-    growth = np.zeros(len(logs))
-    growth[some] = np.nanmean(gain[some], axis=1)
+    growth = row_means(gain)
     growth = (growth + np.median(growth)) / 2
     flat = smooth - growth[:, None] * np.arange(length)[None, :] / _YEAR_DAYS
     flat = flat - row_means(flat)[:, None]
     phases = np.full((len(logs), -(-length // _YEAR_DAYS) * _YEAR_DAYS), np.nan)
     phases[:, :length] = flat
     phases = phases.reshape(len(logs), -1, _YEAR_DAYS)
-    known = np.isfinite(phases)
-    profile = np.where(known, phases, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    profile = np.where(known.any(axis=1), profile, np.nan)
+    profile = np.where(np.isfinite(phases).any(axis=1), row_means(phases), np.nan)
     shared = pooled(profile, category)
     profile = np.where(np.isfinite(profile), (profile + shared) / 2, shared)
     profile -= profile.mean(axis=1, keepdims=True)

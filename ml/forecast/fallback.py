@@ -11,7 +11,7 @@ from ml.forecast.baseline import Baseline, row_means, to_log
 from ml.forecast.panel import Array, Frequency, History
 
 LEAST_KNOWN: dict[Frequency, int] = {"D": 42, "W": 16, "M": 12}  # known periods that members need
-NEW: dict[Frequency, int] = {"D": 7, "W": 3, "M": 2}  # known periods below which a series has no level of its own
+_NEW: dict[Frequency, int] = {"D": 7, "W": 3, "M": 2}  # known periods below which a series has no level of its own
 _RECENT: dict[Frequency, int] = {"D": 28, "W": 8, "M": 4}
 _PERIODS = {"D": "days", "W": "weeks", "M": "months"}
 _INTERMITTENT = 0.5  # share of recent periods without demand above which demand is sporadic
@@ -42,7 +42,7 @@ def fallbacks(history: History, shared: Baseline) -> Fallbacks:
     usual = shared.to_units(np.repeat(level[:, None], history.horizon, axis=1))
     counts = np.isfinite(history.y).sum(axis=1)
     # In a panel that is young itself, no series is newer than the others.
-    is_new = counts < np.clip(counts.max(initial=0), 1, NEW[history.frequency])
+    is_new = counts < np.clip(counts.max(initial=0), 1, _NEW[history.frequency])
     reasons: list[str | None] = []
     forecast = usual.copy()
     for row in range(len(history.ids)):

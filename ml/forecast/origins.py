@@ -18,7 +18,8 @@ from ml.forecast.settings import Settings
 
 log = logging.getLogger("shoplake")
 
-_LEAST: dict[Frequency, int] = {"D": 84, "W": 65, "M": 24}  # periods before the first origin, if there are as many
+LEAST_BEFORE: dict[Frequency, int] = {"D": 84, "W": 65, "M": 24}
+"""Periods before the first origin, if there are as many."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def lengths(cube: Cube, horizon: int, settings: Settings) -> list[int]:
     Origins are `origin_step` apart (by default the horizon), closer where the history is short.
     """
     last = cube.length - horizon
-    first = min(_LEAST[cube.frequency], cube.length - 2 * horizon)
+    first = min(LEAST_BEFORE[cube.frequency], cube.length - 2 * horizon)
     if last < max(first, 4) or first < 4:
         return [last] if last >= 8 else []
     room = (last - first) // max(1, settings.origins - 1)

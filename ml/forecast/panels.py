@@ -40,10 +40,10 @@ def of_products(frames: Mapping[str, DataFrame]) -> Panel:
     future = _future(sold, horizon)
     future["discount_pct"] = _planned(frames["promotions"], future)
     rows = pd.concat([sold[["series_id", "on", "y", "discount_pct"]], future], ignore_index=True)
-    rows["promoted"] = (rows["discount_pct"].astype("float64") > 0).astype("float64")
-    rows["log_price"] = _log_list_price(frames["products"], rows) + np.log1p(
-        -rows["discount_pct"].astype("float64").clip(upper=_DEEPEST_DISCOUNT) / 100
-    )
+    percent = rows["discount_pct"].astype("float64")
+    rows["promoted"] = (percent > 0).astype("float64")
+    after_discount = np.log1p(-percent.clip(upper=_DEEPEST_DISCOUNT) / 100)
+    rows["log_price"] = _log_list_price(frames["products"], rows) + after_discount
     rows, known = _with_calendar(rows, frames, ("log_price", "promoted"))
     current = frames["products"].where("__END_AT IS NULL").select("product_id", "category").toPandas()
     groups = current.rename(columns={"product_id": "series_id"}).drop_duplicates("series_id")
