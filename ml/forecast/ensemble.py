@@ -232,7 +232,7 @@ def _like_their_past(quantiles: Array, said: Origin, history: History) -> None:
     above = np.array(QUANTILES) > 0.5
     for row in np.flatnonzero(said.fallback.own_spread):
         known = history.y[row][np.isfinite(history.y[row])][-history.year :]
-        if (known < 0).any() or known.mean() == 0:
+        if (known < 0).any() or known.mean() == 0 or (known == known[0]).all():
             quantiles[:, row] = said.fallback.forecast[row] + np.quantile(known - known.mean(), QUANTILES)[:, None]
         else:
             own = said.fallback.forecast[row] * np.quantile(known / known.mean(), QUANTILES)[:, None]

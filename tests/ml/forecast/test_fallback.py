@@ -43,6 +43,12 @@ def test_each_odd_series_has_its_own_way_and_says_why(odd: Fitted, series_id: st
     assert (mine["q025"] <= mine["q975"]).all()
 
 
+def test_what_never_moved_is_not_said_to_move(odd: Fitted) -> None:
+    frame = odd.predict().frame
+    constant = frame.loc[frame["series_id"] == "s1", ["q025", "q10", "q50", "q90", "q975"]]
+    assert (constant == 7.0).all().all()
+
+
 def test_the_other_series_are_forecast_by_members(odd: Fitted) -> None:
     said = odd.predict()
     regular = said.frame[~said.frame["series_id"].isin(CASES)]
