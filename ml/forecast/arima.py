@@ -8,10 +8,11 @@ import numpy as np
 
 from ml.forecast.baseline import Baseline
 from ml.forecast.member import Local
-from ml.forecast.panel import Array, History
+from ml.forecast.panel import Array, Frequency, History
 
 _RIDGE = 40.0  # periods of no effect of its own that a series starts from
 _CONSTANT_RIDGE = 0.5
+_RECENT: dict[Frequency, int] = {"D": 140, "M": 12}  # periods that tell the level
 
 
 class Arima(Local):
@@ -31,14 +32,20 @@ class Arima(Local):
             effects = _ridge(z, columns[:past], shared.recency)
             fitted = columns @ effects
             rest = z - fitted[:past]
-            middle = _median(rest) if history.frequency == "D" else 0.0
-            result[row] = fitted[past:] + middle + _arma(rest - middle, horizon)
+            level = _level(rest, history.frequency)
+            result[row] = fitted[past:] + level + _arma(rest - level, horizon)
         return result
 
 
-def _median(rest: Array) -> float:
-    """Days are skewed, and the median is asked for; of few weeks or months it is as uncertain as it is different."""
-    return float(np.nanmedian(rest)) if np.isfinite(rest).any() else 0.0
+def _level(rest: Array, frequency: Frequency) -> float:
+    """What the remainder returns to: its recent level, for a year ago tells little of it.
+
+    Days are skewed, and the median is asked for; of few months it is as uncertain as it is different. Weeks are
+    compared with last year's, and the constant is their level.
+    """
+    if frequency not in _RECENT or not np.isfinite(recent := rest[-_RECENT[frequency] :]).any():
+        return 0.0
+    return float(np.nanmedian(recent) if frequency == "D" else np.nanmean(recent))
 
 
 def _ridge(z: Array, columns: Array, recency: Array) -> Array:

@@ -20,6 +20,10 @@ _SMOOTHING = 0.6  # how much of a series' own week-to-week noise is taken out of
 _SECOND_YEAR = 0.4  # weight of the year before last, where there is one
 _CATEGORY_PRIOR = 6.0  # series of other categories that weigh as much as one of the same
 _RIDGE = 10.0  # periods of no effect that the panel starts from: series share their shocks, so periods count
+_SWEEPS = 3  # of season and effects in turn
+_BELIEFS = (1.0, 0.75, 0.5, 0.25, 0.0)  # shares of last year's weeks that are expected again
+_MUCH_BETTER = 1.1  # a smaller share must be: Christmas comes once, and hardly counts among all weeks
+_REACH = 6  # weeks on both sides whose mean is a level
 _HALF_LIFE_YEARS = 1.0
 _WEEKS_FOR_LAST_YEAR = 60
 _YEAR_DAYS = YEAR["D"]
@@ -70,30 +74,69 @@ def baseline(history: History, settings: Settings) -> Baseline:
     """Learn the shared part from the past of a whole panel."""
     unit = _unit(history.y)
     logs = to_log(history.y, unit)
-    alignment = None
-    if history.frequency == "W" and history.length >= _WEEKS_FOR_LAST_YEAR:
-        alignment = weekly_alignment(history.dates, settings.easter)
-        base = _last_year(logs, alignment, history)
-    elif history.frequency == "M" and history.length >= 18:
-        base = _seasonality(logs, history.dates.month.to_numpy() - 1, 12, history.category)
-    elif history.frequency == "D" and history.length >= 21:
-        base = _seasonality(logs, history.dates.dayofweek.to_numpy(), 7, history.category)
-        if history.length >= _DAYS_FOR_YEAR:
-            base = base + _year(logs - base[:, : history.length], len(history.dates), history.category)
-    else:
-        base = np.zeros((len(history.ids), len(history.dates)))
-    columns = design(history, alignment)
     age = np.arange(history.length)[::-1]
     recency: Array = 0.5 ** (age / (_HALF_LIFE_YEARS * history.year))
+    if history.frequency == "W" and history.length >= _WEEKS_FOR_LAST_YEAR:
+        base, columns = _against_last_year(logs, history, recency, settings)
+    else:
+        columns = design(history)
+        base = _backfitted(logs, history, columns, recency)
     z = without_outliers(logs - base[:, : history.length])
-    base = base + columns @ _pooled_effects(z, columns[:, : history.length], recency)
-    return Baseline(
-        unit=unit,
-        base=base,
-        z=without_outliers(logs - base[:, : history.length]),
-        design=columns,
-        recency=recency,
-    )
+    return Baseline(unit=unit, base=base, z=z, design=columns, recency=recency)
+
+
+def _backfitted(logs: Array, history: History, columns: Array, recency: Array) -> Array:
+    """Season and effects of features, each learnt from what the other leaves.
+
+    Backfitting (Buja, Hastie and Tibshirani 1989, doi:10.1214/aos/1176347115): promotions that often fall on a weekday
+    would else pass for that weekday.
+    """
+    effects = np.zeros((len(logs), len(history.dates)))
+    season = effects
+    for _ in range(_SWEEPS):
+        season = _seasons(logs - effects[:, : history.length], history)
+        rest = without_outliers(logs - season[:, : history.length])
+        effects = _effects(rest, columns, recency)
+    return season + effects
+
+
+def _seasons(logs: Array, history: History) -> Array:
+    """What weekdays and the time of the year, or months, are expected to do, (series, T + horizon)."""
+    if history.frequency == "M" and history.length >= 18:
+        return _seasonality(logs, history.dates.month.to_numpy() - 1, 12, history.category)
+    if history.frequency == "D" and history.length >= 21:
+        week = _seasonality(logs, history.dates.dayofweek.to_numpy(), 7, history.category)
+        if history.length < _DAYS_FOR_YEAR:
+            return week
+        return week + _year(logs - week[:, : history.length], len(history.dates), history.category)
+    return np.zeros((len(history.ids), len(history.dates)))
+
+
+def _against_last_year(logs: Array, history: History, recency: Array, settings: Settings) -> tuple[Array, Array]:
+    """Base and columns for weeks: last year's aligned week, or as much of it as has told of this year's.
+
+    Where seasons rule it is all, where promotions come as they like nothing. Features are changes since last year by
+    the same share.
+    """
+    alignment = weekly_alignment(history.dates, settings.easter)
+    earlier = _last_year(logs, alignment, history)
+    found: list[tuple[float, Array, Array]] = []
+    for belief in _BELIEFS:
+        columns = design(history, belief * alignment)
+        base = belief * earlier
+        base = base + _effects(without_outliers(logs - base[:, : history.length]), columns, recency)
+        found.append((_unrest(logs - base[:, : history.length], history), base, columns))
+    enough = _MUCH_BETTER * min(unrest for unrest, _, _ in found)
+    return next((base, columns) for unrest, base, columns in found if unrest <= enough)
+
+
+def _unrest(z: Array, history: History) -> float:
+    """How far z moves from its recent level within the horizon, over the periods that have a last year."""
+    ahead = history.horizon // 2 + 1 + _REACH
+    recent = moving_mean(z, _REACH)
+    first = min(history.year, history.length // 2)
+    moves = np.abs(z[:, first + ahead :] - recent[:, first : history.length - ahead])
+    return float(row_means(moves).mean())
 
 
 def _unit(y: Array) -> Array:
@@ -242,16 +285,20 @@ def _year(logs: Array, days: int, category: tuple[str, ...]) -> Array:
     return believed
 
 
-def _pooled_effects(z: Array, columns: Array, recency: Array) -> Array:
-    """One coefficient per column for the whole panel: weighted ridge regression within series."""
+def _effects(z: Array, columns: Array, recency: Array) -> Array:
+    """What the columns do to z, (series, T + horizon), by one coefficient for all series.
+
+    Weighted ridge regression within series; what a series differs by is for the members to find.
+    """
     if columns.shape[2] == 0:
-        return np.zeros(0)
+        return np.zeros(columns.shape[:2])
+    past = z.shape[1]
     weight = np.isfinite(z) * recency[None, :]
     total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
     target = np.nan_to_num(z) - (np.nan_to_num(z) * weight).sum(axis=1, keepdims=True) / total
-    centred = columns - ((columns * weight[:, :, None]).sum(axis=1) / total)[:, None, :]
+    centred = columns[:, :past] - ((columns[:, :past] * weight[:, :, None]).sum(axis=1) / total)[:, None, :]
     gram = np.einsum("ntk,nt,ntj->kj", centred, weight, centred, optimize=True)
     moment = np.einsum("ntk,nt,nt->k", centred, weight, target)
     gram[np.diag_indices_from(gram)] += _RIDGE * len(z)
-    effects: Array = np.linalg.solve(gram, moment)
+    effects: Array = columns @ np.linalg.solve(gram, moment)
     return effects

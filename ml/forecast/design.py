@@ -6,22 +6,43 @@ import numpy as np
 
 from ml.forecast.panel import Array, History
 
+_OFTEN = 8  # days that a flag fell on a weekday, in the average series, from which it may have an effect of its own there
 
-def design(history: History, alignment: Array | None) -> Array:
+
+def design(history: History, alignment: Array | None = None) -> Array:
     """Columns (series, T + horizon, k) for regressions on the log scale.
 
-    With an `alignment` (weeks), the target is a ratio to last year, so features are changes since then: a promotion
-    in both years explains nothing. Monthly panels leave list prices out: one series has too few price changes to learn
+    With an `alignment` (weeks), the target is a ratio to a part of last year, so features are changes since then: a
+    promotion in both years explains less, or nothing. Monthly panels leave list prices out: one series has too few price changes to learn
     from, and its trend takes their place.
     """
     values = filled(history)
     if history.frequency == "M":
         values = values[:, :, [i for i, name in enumerate(history.known) if "price" not in name]]
     if alignment is not None:
-        compared = alignment.sum(axis=1) > 0.5
+        compared = (alignment.sum(axis=1) > 0) | ~alignment.any()
         earlier = np.einsum("ts,nsk->ntk", alignment, values)
         values = np.where(compared[None, :, None], values - earlier, 0.0)
+    if history.frequency == "D":
+        values = np.concatenate([values, _by_weekday(values, history)], axis=2)
     return standardised(values, history.length)
+
+
+def _by_weekday(values: Array, history: History) -> Array:
+    """What a flag such as a promotion does more on one weekday than on another: a column for each weekday it has.
+
+    A flag that falls on a weekday too seldom says nothing of that weekday alone.
+    """
+    past, weekday = values[:, : history.length], history.dates.dayofweek.to_numpy()
+    columns = []
+    for k in range(values.shape[2]):
+        if not np.isin(past[:, :, k], (0.0, 1.0)).all():
+            continue
+        share = [past[:, weekday[: history.length] == day, k].sum(axis=1).mean() for day in range(7)]
+        days = [day for day in range(7) if share[day] >= _OFTEN]
+        if len(days) > 1:
+            columns += [np.where(weekday[None, :] == day, values[:, :, k], 0.0) for day in days]
+    return np.stack(columns, axis=2) if columns else np.zeros((*values.shape[:2], 0))
 
 
 def filled(history: History) -> Array:
