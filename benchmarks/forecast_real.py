@@ -103,7 +103,7 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
                 bounds[80].append((wide["q10"], wide["q90"]))
                 bounds[95].append((wide["q025"], wide["q975"]))
         for number, name in enumerate(MEMBERS):
-            alone = np.where(history.closed[cut:], 0.0, to_units(origins[cut].logs[number], origins[cut].unit))
+            alone = np.where(history.closed[:, cut:], 0.0, to_units(origins[cut].logs[number], origins[cut].unit))
             # Of series that fall back no member says anything of its own.
             alone = np.where(origins[cut].fallback.used[:, None], said["three"][-1], alone)
             said.setdefault(name, []).append(alone)

@@ -21,8 +21,8 @@ _SECOND_YEAR = 0.4  # weight of the year before last, where there is one
 _CATEGORY_PRIOR = 6.0  # series of other categories that weigh as much as one of the same
 _RIDGE = 10.0  # periods of no effect that the panel starts from: series share their shocks, so periods count
 _SWEEPS = 3  # of season and effects in turn
-_BELIEFS = (1.0, 0.75, 0.5, 0.25, 0.0)  # shares of last year's weeks that are expected again
-_MUCH_BETTER = 1.1  # a smaller share must be: Christmas comes once, and hardly counts among all weeks
+_BELIEFS = (1.0, 0.75, 0.5, 0.25, 0.0)  # shares of last year's weeks that may be expected again
+_MUCH_BETTER = 1.1  # another share than the whole must be: Christmas comes once, and hardly counts among all weeks
 _REACH = 6  # weeks on both sides whose mean is a level
 _HALF_LIFE_YEARS = 1.0
 _WEEKS_FOR_LAST_YEAR = 60
@@ -113,10 +113,10 @@ def _seasons(logs: Array, history: History) -> Array:
 
 
 def _against_last_year(logs: Array, history: History, recency: Array, settings: Settings) -> tuple[Array, Array]:
-    """Base and columns for weeks: last year's aligned week, or as much of it as has told of this year's.
+    """Base and columns for weeks: last year's aligned week, or the share of it that has told most of this year's.
 
-    Where seasons rule it is all, where promotions come as they like nothing. Features are changes since last year by
-    the same share.
+    Where seasons rule it is the whole, where promotions come as they like nothing. Features are changes since last
+    year by the same share.
     """
     alignment = weekly_alignment(history.dates, settings.easter)
     earlier = _last_year(logs, alignment, history)
@@ -126,8 +126,9 @@ def _against_last_year(logs: Array, history: History, recency: Array, settings: 
         base = belief * earlier
         base = base + _effects(without_outliers(logs - base[:, : history.length]), columns, recency)
         found.append((_unrest(logs - base[:, : history.length], history), base, columns))
-    enough = _MUCH_BETTER * min(unrest for unrest, _, _ in found)
-    return next((base, columns) for unrest, base, columns in found if unrest <= enough)
+    whole, best = found[0], min(found, key=lambda one: one[0])
+    _, base, columns = whole if whole[0] <= _MUCH_BETTER * best[0] else best
+    return base, columns
 
 
 def _unrest(z: Array, history: History) -> float:

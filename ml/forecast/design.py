@@ -6,15 +6,16 @@ import numpy as np
 
 from ml.forecast.panel import Array, History
 
-_OFTEN = 8  # days that a flag fell on a weekday, in the average series, from which it may have an effect of its own there
+_OFTEN = 8  # times that a flag fell on a weekday, in the average series, to have an effect of its own there
 
 
 def design(history: History, alignment: Array | None = None) -> Array:
     """Columns (series, T + horizon, k) for regressions on the log scale.
 
-    With an `alignment` (weeks), the target is a ratio to a part of last year, so features are changes since then: a
-    promotion in both years explains less, or nothing. Monthly panels leave list prices out: one series has too few price changes to learn
-    from, and its trend takes their place.
+    With an `alignment` (weeks), the target is a ratio to last year, or a share of it, so features are changes since
+    then: a promotion in both years explains nothing. In daily panels a flag may do more on one weekday than on another.
+    Monthly panels leave list prices out: one series has too few price changes to learn from, and its trend takes their
+    place.
     """
     values = filled(history)
     if history.frequency == "M":
@@ -29,10 +30,7 @@ def design(history: History, alignment: Array | None = None) -> Array:
 
 
 def _by_weekday(values: Array, history: History) -> Array:
-    """What a flag such as a promotion does more on one weekday than on another: a column for each weekday it has.
-
-    A flag that falls on a weekday too seldom says nothing of that weekday alone.
-    """
+    """Each flag (0 or 1) on each weekday that it often falls on, (series, T + horizon, columns)."""
     past, weekday = values[:, : history.length], history.dates.dayofweek.to_numpy()
     columns = []
     for k in range(values.shape[2]):

@@ -72,8 +72,8 @@ class Fitted:
         mean = np.where(said.fallback.used[:, None], said.fallback.forecast, mean)
         quantiles = self.quantiles(said, median, where)
         _like_their_past(quantiles, said, history)
-        off = history.closed[history.length :]
-        mean[:, off], quantiles[:, :, off] = 0.0, 0.0
+        off = history.closed[:, history.length :]
+        mean[off], quantiles[:, off] = 0.0, 0.0
         return forecast_of(history, said, self.settings.members, weight, mean, np.sort(quantiles, axis=0))
 
     def medians(self) -> Array:

@@ -44,7 +44,7 @@ def forecast_of(
     each = []
     for row, name in enumerate(names):
         forecast = to_units(said.logs[row], said.unit)
-        forecast[:, history.closed[history.length :]] = 0.0
+        forecast[history.closed[:, history.length :]] = 0.0
         shares = np.where(used[:, None], 0.0, weight[row])
         each.append(
             keys[["series_id", "on"]].assign(member=name, forecast=forecast.reshape(-1), weight=shares.reshape(-1))

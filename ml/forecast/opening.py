@@ -1,4 +1,4 @@
-"""Days on which a shop does not sell: no zeros to learn from, and no days to expect anything of."""
+"""Days on which a shop, or a series, does not sell: no zeros to learn from, and no days to expect anything of."""
 
 from __future__ import annotations
 
@@ -8,19 +8,56 @@ import pandas as pd
 
 _WEEKS = 8  # of which a weekday was closed in all but one: it is closed
 _RARE = 0.05  # share of days without any sale, regularly closed ones apart, up to which each is a day off
+_STEADY = 0.4  # of its median day that a series sells on nearly all days that it sells at all, so that none is zero
+_NEARLY_ALL = 0.95
+_MOST_WEEKDAYS = 3  # on which a series may be closed; what sells on fewer days than the others sells no more
 _TURN_OF_YEAR = ((12, 24), (1, 3))
+_CHANCE = 1e-3  # that all days of a flag went without a sale by themselves
+
+Values = npt.NDArray[np.float64]
+Days = npt.NDArray[np.bool_]
 
 
-def closed(y: npt.NDArray[np.float64], dates: pd.DatetimeIndex) -> npt.NDArray[np.bool_]:
-    """Whether each of `dates` (T + horizon,) is closed, by the demand `y` (series, T) that was known.
+def closed(y: Values, dates: pd.DatetimeIndex, flags: Values | None = None, plan: Values | None = None) -> Days:
+    """Whether each series is closed on each of `dates`, (series, T + horizon), by the demand `y` (series, T).
 
-    A weekday is, while all series sell nothing on it for weeks. A single day is, if such days are rare: else the series
-    are sporadic, and a day without a sale is nothing special. Ahead, weekdays go on as they are, and around the turn of
-    the year the days off are last year's.
+    Told by what all series sell together, and by one that is so steady (no day of it sells little) that a day without a
+    sale is none of its ordinary days. A weekday is closed while nothing is sold on it for weeks. So are the days of a
+    flag (a holiday; `flags` (series, T + horizon, k), of which those of 0 and 1 count) on which nothing was ever sold.
+    A single day is, if such days are rare: else the series are sporadic, and a day without a sale is nothing special.
+    Ahead, weekdays and flags go on as they were, and around the turn of the year the days off are last year's. A `plan`
+    (series, T + horizon), 0 where closed, NaN where not known, goes before all.
     """
     length = y.shape[1]
     known = np.isfinite(y)
-    idle: npt.NDArray[np.bool_] = np.asarray(known.any(axis=0) & ~((y > 0) & known).any(axis=0), dtype=bool)
+    sold = (y > 0) & known
+    each = _binary(flags) if flags is not None else np.zeros((len(y), len(dates), 0), bool)
+    told, any_sold, common = (np.asarray(one, bool) for one in (known.any(axis=0), sold.any(axis=0), each.all(axis=0)))
+    found = np.tile(_days_off(told & ~any_sold, told, dates, common), (len(y), 1))
+    for row in range(len(y)):
+        idle = known[row] & ~sold[row] & ~found[row, :length]
+        if idle.any() and sold[row].sum() > idle.sum() and _steady(y[row, sold[row]]):
+            own = _days_off(idle, known[row] & ~found[row, :length], dates, each[row])
+            if own[length : length + 7].sum() <= _MOST_WEEKDAYS:
+                found[row] |= own
+    if plan is not None:
+        found = np.where(np.isfinite(plan), plan == 0, found)
+    return found
+
+
+def _binary(flags: Values) -> Days:
+    """The flags that are only ever 0, 1 or unknown, as truths (series, T + horizon, k)."""
+    values = np.nan_to_num(flags)
+    return np.asarray(values[:, :, ((values == 0) | (values == 1)).all(axis=(0, 1))] == 1)
+
+
+def _steady(sold: Values) -> bool:
+    return bool(len(sold) and np.quantile(sold, 1 - _NEARLY_ALL) >= _STEADY * np.median(sold))
+
+
+def _days_off(idle: Days, known: Days, dates: pd.DatetimeIndex, flags: Days) -> Days:
+    """Which of `dates` (T + horizon,) are days off, by the days (T,) on which nothing was sold."""
+    length = len(idle)
     weekday = dates.dayofweek.to_numpy()
     found = np.zeros(len(dates), bool)
     for day in range(7):
@@ -34,7 +71,12 @@ def closed(y: npt.NDArray[np.float64], dates: pd.DatetimeIndex) -> npt.NDArray[n
             regular[max(0, end - _WEEKS + 1) : end + 1] = True
         found[past] = regular & idle[past]
         found[places[places >= length]] = regular[-1]
-    others = ~found[:length]
+    for flag in flags.T:
+        flagged, plain = (known & ~found[:length] & side for side in (flag[:length], ~flag[:length]))
+        usually = (idle & plain).sum() / max(plain.sum(), 1)
+        if (idle | ~flagged).all() and usually ** flagged.sum() < _CHANCE:
+            found |= flag & np.append(idle, np.ones(len(dates) - length, bool))
+    others = known & ~found[:length]
     if others.any() and idle[others].mean() <= _RARE:
         found[:length] |= idle
     ahead = np.arange(len(dates)) >= length
@@ -45,7 +87,7 @@ def closed(y: npt.NDArray[np.float64], dates: pd.DatetimeIndex) -> npt.NDArray[n
     return found
 
 
-def _at_the_turn_of_the_year(dates: pd.DatetimeIndex) -> npt.NDArray[np.bool_]:
+def _at_the_turn_of_the_year(dates: pd.DatetimeIndex) -> Days:
     day = dates.month.to_numpy() * 100 + dates.day.to_numpy()
     (first_month, first), (last_month, last) = _TURN_OF_YEAR
     return np.asarray((day >= first_month * 100 + first) | (day <= last_month * 100 + last))

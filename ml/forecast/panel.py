@@ -20,6 +20,7 @@ SEASON: dict[Frequency, int] = {"D": 7, "W": 52, "M": 12}  # periods after which
 YEAR: dict[Frequency, int] = {"D": 364, "W": 52, "M": 12}  # a year in whole weeks, so that weekdays match
 _STEP: dict[Frequency, str] = {"D": "D", "W": "7D", "M": "MS"}
 _MISSING_GROUP = "(none)"
+_OPEN = "open"
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,9 @@ class Panel:
 
     `frame` has the columns series_id (str), on (datetime64, start of the period), y (float; NaN = missing, or censored
     by a stockout) and the `known` features (float; known for future periods too, NaN allowed). Every series is without
-    gaps from its first period to the panel's last known one; future rows have y = NaN. `groups` gives each series_id
-    its category.
+    gaps from its first period to the panel's last known one; future rows have y = NaN. In a daily panel a known column
+    `open` is each series' opening plan: where it is 0, nothing is learnt and nothing expected. `groups` gives each
+    series_id its category.
     """
 
     frame: pd.DataFrame
@@ -67,7 +69,10 @@ class Panel:
 
 @dataclass(frozen=True)
 class Cube:
-    """A panel as dense arrays: `y` (series, periods), `x` (series, periods, features), NaN where nothing is known."""
+    """A panel as dense arrays: `y` (series, periods), `x` (series, periods, features), NaN where nothing is known.
+
+    `plan` (series, periods) is the opening plan of a daily panel that has one: 0 where closed.
+    """
 
     ids: tuple[str, ...]
     dates: pd.DatetimeIndex
@@ -77,20 +82,25 @@ class Cube:
     category: tuple[str, ...]
     frequency: Frequency
     length: int  # periods up to and with the panel's last known one
+    plan: Array | None = None
 
     def until(self, length: int, horizon: int) -> History:
         """What was known after the first `length` periods, and the known features of `horizon` more."""
         end = length + horizon
-        dates, x = self.dates, self.x
+        dates, x, plan = self.dates, self.x, self.plan
         if end > len(dates):
             missing = end - len(dates)
             dates = pd.DatetimeIndex([*dates, *periods_after(dates[-1], missing, self.frequency)])
             x = np.concatenate([x, np.full((len(self.ids), missing, x.shape[2]), np.nan)], axis=1)
-        shut = closed(self.y[:, :length], dates[:end]) if self.frequency == "D" else np.zeros(end, bool)
+            if plan is not None:
+                plan = np.concatenate([plan, np.full((len(self.ids), missing), np.nan)], axis=1)
+        shut = np.zeros((len(self.ids), end), bool)
+        if self.frequency == "D":
+            shut = closed(self.y[:, :length], dates[:end], x[:, :end], None if plan is None else plan[:, :end])
         return History(
             ids=self.ids,
             dates=dates[:end],
-            y=np.where(shut[:length], np.nan, self.y[:, :length]),
+            y=np.where(shut[:, :length], np.nan, self.y[:, :length]),
             x=x[:, :end],
             known=self.known,
             category=self.category,
@@ -103,7 +113,7 @@ class Cube:
 class History:
     """What a model may see at one origin: `y` up to it (series, T), `x` and `dates` over T + horizon periods.
 
-    `closed` (T + horizon,) are days on which the shop does not sell: missing in `y`, and forecast as 0.
+    `closed` (series, T + horizon) are days on which a series does not sell: missing in `y`, and forecast as 0.
     """
 
     ids: tuple[str, ...]
@@ -145,7 +155,7 @@ class History:
             known=self.known,
             category=tuple(self.category[i] for i in rows),
             frequency=self.frequency,
-            closed=self.closed,
+            closed=self.closed[rows],
         )
 
 
@@ -162,11 +172,16 @@ def leaking(panel: Panel) -> dict[str, str]:
     sold = panel.frame.loc[panel.frame["y"].notna()]
     nothing = (sold["y"] == 0).to_numpy()
     found = {}
-    for name in panel.known:
+    for name in _features(panel):
         blank = sold[name].isna().to_numpy() | (sold[name] == 0).to_numpy()
         if nothing.sum() >= 20 and blank[nothing].mean() > 0.9 and blank[~nothing].mean() < 0.05:
             found[name] = f"{name} is 0 or empty where nothing was sold: it was filled from sales, and is not used"
     return found
+
+
+def _features(panel: Panel) -> tuple[str, ...]:
+    """The known columns but the opening plan, which says whether a series sells and not how much."""
+    return tuple(name for name in panel.known if panel.frequency != "D" or name != _OPEN)
 
 
 def _cube(panel: Panel) -> Cube:
@@ -181,12 +196,17 @@ def _cube(panel: Panel) -> Cube:
         )
     length = int(dates.get_indexer(pd.DatetimeIndex([cut]))[0]) + 1
 
-    known = tuple(name for name in panel.known if name not in leaking(panel))
+    leaks = leaking(panel)
+    known = tuple(name for name in _features(panel) if name not in leaks)
     y = np.full((len(ids), length), np.nan)
     past = column < length
     y[row[past], column[past]] = frame["y"].to_numpy(float)[past]
     x = np.full((len(ids), len(dates), len(known)), np.nan)
     x[row, column] = frame[list(known)].to_numpy(float)
+    plan = None
+    if _OPEN in panel.known and panel.frequency == "D":
+        plan = np.full((len(ids), len(dates)), np.nan)
+        plan[row, column] = frame[_OPEN].to_numpy(float)
 
     present = np.zeros((len(ids), length), dtype=bool)
     present[row[past], column[past]] = True
@@ -207,4 +227,5 @@ def _cube(panel: Panel) -> Cube:
         category=tuple(str(category[one]) for one in ids),
         frequency=panel.frequency,
         length=length,
+        plan=plan,
     )
