@@ -65,6 +65,28 @@ def stallion(series: int) -> Panel:
     return Panel(frame[["series_id", "on", "y", *known]], "M", known, groups)
 
 
+def orange_juice(series: int, skip: int = 0) -> Panel:
+    """Weekly sales of 11 brands of orange juice in supermarkets of Chicago, `series` store-brands of whole stores.
+
+    `skip` leaves out the first that are drawn. Known ahead are a brand's price, the mean of the others', and whether it
+    is on deal or featured. Weeks without a row are missing.
+    """
+    sales = _read("orange_juice/yx.csv.gz")
+    stores = np.random.default_rng(0).permutation(sales["store"].unique())[skip // 11 : -(-(skip + series) // 11)]
+    sales = sales[sales["store"].isin(stores)].copy()
+    sales["series_id"] = sales["store"].astype(str) + "-" + sales["brand"].astype(str)
+    prices = np.log(sales[[f"price{number}" for number in range(1, 12)]].to_numpy())
+    own = np.take_along_axis(prices, sales["brand"].to_numpy()[:, None] - 1, axis=1)[:, 0]
+    sales["price"], sales["others"] = own, (prices.sum(axis=1) - own) / 10
+    sales["y"] = np.exp(sales["logmove"])
+    every = pd.MultiIndex.from_product([sorted(set(sales["series_id"])), range(40, 161)], names=["series_id", "week"])
+    known = ("price", "others", "deal", "feat")
+    frame = sales.set_index(["series_id", "week"])[["y", *known]].reindex(every).reset_index()
+    frame["on"] = pd.Timestamp("1990-06-14") + pd.to_timedelta(7 * (frame["week"] - 40), unit="D")
+    groups = sales[["series_id", "brand"]].drop_duplicates().rename(columns={"brand": "category"}).astype(str)
+    return Panel(frame[["series_id", "on", "y", *known]], "W", known, groups)
+
+
 def online_retail(warehouse: Path) -> dict[str, Panel]:
     """Days of Online Retail II from the gold tables of a warehouse: the total, countries and products.
 

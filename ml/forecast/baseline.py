@@ -22,8 +22,7 @@ _CATEGORY_PRIOR = 6.0  # series of other categories that weigh as much as one of
 _RIDGE = 10.0  # periods of no effect that the panel starts from: series share their shocks, so periods count
 _SWEEPS = 3  # of season and effects in turn
 _BELIEFS = (1.0, 0.75, 0.5, 0.25, 0.0)  # shares of last year's weeks that may be expected again
-_MUCH_BETTER = 1.1  # another share than the whole must be: Christmas comes once, and hardly counts among all weeks
-_REACH = 6  # weeks on both sides whose mean is a level
+_MUCH_BETTER = 1.15  # another share than the whole must be: Christmas comes once, and hardly counts among all weeks
 _HALF_LIFE_YEARS = 1.0
 _WEEKS_FOR_LAST_YEAR = 60
 _YEAR_DAYS = YEAR["D"]
@@ -132,12 +131,9 @@ def _against_last_year(logs: Array, history: History, recency: Array, settings: 
 
 
 def _unrest(z: Array, history: History) -> float:
-    """How far z moves from its recent level within the horizon, over the periods that have a last year."""
-    ahead = history.horizon // 2 + 1 + _REACH
-    recent = moving_mean(z, _REACH)
-    first = min(history.year, history.length // 2)
-    moves = np.abs(z[:, first + ahead :] - recent[:, first : history.length - ahead])
-    return float(row_means(moves).mean())
+    """How far z lies from its level on the average, over the periods that have a last year."""
+    compared = z[:, history.year :]
+    return float(row_means(np.abs(compared - row_means(compared)[:, None])).mean())
 
 
 def _unit(y: Array) -> Array:
