@@ -145,7 +145,8 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
         )
         alone = np.nanquantile(np.nanmean(inside, axis=1), [0.1, 0.5, 0.9])
         print(f"  by class {by_class}; of single series 10th, 50th, 90th percentile {np.round(alone, 3).tolist()}")
-    print(f"demand over a lead time of {LEAD_TIME[cube.frequency]}: the .95 quantile held {np.concatenate(lasts).mean():.3f}")
+    held = np.concatenate(lasts).mean()
+    print(f"demand over a lead time of {LEAD_TIME[cube.frequency]}: the .95 quantile held {held:.3f}")
     names, expected = np.array(cube.category), np.where(np.isfinite(truth), np.concatenate(means, axis=1), np.nan)
     biases = [np.nansum(expected[names == name]) / np.nansum(truth[names == name]) - 1 for name in np.unique(names)]
     print(f"bias of the mean by category, median of {len(biases)}: {np.median(np.abs(biases)):.4f} (absolute)")

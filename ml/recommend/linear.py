@@ -6,20 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from ml.recommend.neighbours import Scorer, inverse_frequency, normalised
+from ml.recommend.neighbours import Scorer, Similarity, inverse_frequency, most_bought, normalised
 from ml.recommend.snapshot import Floats, Ints, Snapshot
 
 
-def ease_weights(snapshot: Snapshot, ridge: float = 500.0) -> Floats:
-    """Products x products of EASE (Steck, "Embarrassingly shallow autoencoders", WWW 2019), diagonal 0."""
-    gram = np.asarray((snapshot.bought.T @ snapshot.bought).todense(), np.float32)
+def ease_weights(snapshot: Snapshot, ridge: float = 500.0) -> Similarity:
+    """The weights of EASE (Steck, "Embarrassingly shallow autoencoders", WWW 2019), diagonal 0."""
+    among = most_bought(snapshot)
+    bought = snapshot.bought[:, among]
+    gram = np.asarray((bought.T @ bought).todense(), np.float32)
     gram[np.diag_indices(len(gram))] += ridge
     factor, lower = linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
     inverse, _ = linalg.lapack.spotri(factor, lower=lower)
     inverse = np.triu(inverse) + np.triu(inverse, 1).T
     found = inverse / -np.diag(inverse)[None, :]
     np.fill_diagonal(found, 0)
-    return np.ascontiguousarray(found, np.float32)
+    return Similarity(among, np.ascontiguousarray(found, np.float32))
 
 
 def ridge_scorers(snapshot: Snapshot, window: int, windows: int = 4, ridge: float = 8.0) -> tuple[Scorer, Scorer]:

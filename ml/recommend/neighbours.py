@@ -6,6 +6,7 @@ A scorer gives a dense block of scores, customers x products, for rows of its sn
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,31 @@ from ml.recommend.snapshot import Floats, Ints, Snapshot
 
 Scorer = Callable[[Ints], Floats]
 YEAR = 365
+MOST_PRODUCTS = 8000
+"""Products of which each is compared with each; those with the fewest buyers would tell little, and cost much."""
+
+
+@dataclass(frozen=True, eq=False)
+class Similarity:
+    """How much one product tells of another: `values` among the products `among` (codes), nothing among others."""
+
+    among: Ints
+    values: Floats
+
+    def between(self, product: int, others: Ints) -> Floats:
+        """The similarity of a product to others."""
+        found = np.zeros(len(others), np.float32)
+        places = np.minimum(np.searchsorted(self.among, np.append(others, product)), max(len(self.among) - 1, 0))
+        inside = self.among[places] == np.append(others, product) if len(self.among) else np.zeros(len(places), bool)
+        if inside[-1]:
+            found[inside[:-1]] = self.values[places[-1], places[:-1][inside[:-1]]]
+        return found
+
+
+def most_bought(snapshot: Snapshot) -> Ints:
+    """The codes of the `MOST_PRODUCTS` products with the most buyers, in order; all, if there are no more."""
+    buyers = np.asarray(snapshot.bought.sum(axis=0)).ravel()
+    return np.sort(np.argsort(-buyers, kind="stable")[:MOST_PRODUCTS])
 
 
 def normalised(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -40,7 +66,7 @@ def strongest(similarity: NDArray[np.float32], keep: int) -> sparse.csr_matrix:
     return sparse.csr_matrix(entries, shape=similarity.shape)
 
 
-def basket_cosine(snapshot: Snapshot, shrink: float = 10.0) -> Floats:
+def basket_cosine(snapshot: Snapshot, shrink: float = 10.0) -> Similarity:
     """Products x products: orders of the last year with both, over (shrink + the mean of the orders with each)."""
     recent = snapshot.age < YEAR
     pairs = np.unique(snapshot.order[recent] * snapshot.shape[1] + snapshot.product[recent])
@@ -48,20 +74,21 @@ def basket_cosine(snapshot: Snapshot, shrink: float = 10.0) -> Floats:
     baskets = sparse.csr_matrix(
         (np.ones(len(pairs), np.float32), (rows, columns)), shape=(len(snapshot.order_age), snapshot.shape[1])
     )
-    return _cosine(baskets, shrink)
+    return _cosine(baskets, most_bought(snapshot), shrink)
 
 
-def product_cosine(snapshot: Snapshot, shrink: float = 10.0) -> Floats:
+def product_cosine(snapshot: Snapshot, shrink: float = 10.0) -> Similarity:
     """Products x products: customers who bought both, over (shrink + the mean of the customers who bought each)."""
-    return _cosine(snapshot.bought, shrink)
+    return _cosine(snapshot.bought, most_bought(snapshot), shrink)
 
 
-def _cosine(matrix: sparse.csr_matrix, shrink: float) -> Floats:
-    both = np.asarray((matrix.T @ matrix).todense(), np.float32)
+def _cosine(matrix: sparse.csr_matrix, among: Ints, shrink: float) -> Similarity:
+    chosen = matrix[:, among]
+    both = np.asarray((chosen.T @ chosen).todense(), np.float32)
     size = np.sqrt(np.diag(both))
     both /= size[:, None] * size[None, :] + np.float32(shrink)
     np.fill_diagonal(both, 0)
-    return both
+    return Similarity(among, both)
 
 
 def last_orders(snapshot: Snapshot, count: int) -> sparse.csr_matrix:
@@ -75,9 +102,19 @@ def last_orders(snapshot: Snapshot, count: int) -> sparse.csr_matrix:
     return sparse.diags((1 / np.maximum(sums, 1)).astype(np.float32)) @ matrix
 
 
-def similar_products(profile: sparse.csr_matrix, similarity: Floats) -> Scorer:
+def similar_products(profile: sparse.csr_matrix, similarity: Similarity) -> Scorer:
     """Scores by the mean similarity to the products of a profile."""
-    return lambda rows: np.asarray(profile[rows] @ similarity, np.float32)
+    told = profile[:, similarity.among]
+
+    def score(rows: Ints) -> Floats:
+        among = np.asarray(told[rows] @ similarity.values, np.float32)
+        if among.shape[1] == profile.shape[1]:
+            return among
+        scores = np.zeros((len(rows), profile.shape[1]), np.float32)
+        scores[:, similarity.among] = among
+        return scores
+
+    return score
 
 
 def alike_customers(snapshot: Snapshot, neighbours: int = 200, decay: float = 120.0) -> Scorer:

@@ -49,7 +49,7 @@ class Reasons:
         if len(theirs):
             alike = self._vectors[theirs] @ self._vectors[column]
             for words, likeness, least in (
-                ("bought with", self._together[column, theirs], 0.05),
+                ("bought with", self._together.between(column, theirs), 0.05),
                 ("similar to", alike, 0.3),
             ):
                 other = int(theirs[likeness.argmax()])

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from ml.recommend import neighbours
 from ml.recommend.coverage import spread
 from ml.recommend.features import ranks
 from ml.recommend.history import History
@@ -79,7 +80,23 @@ def test_ease_is_its_closed_form() -> None:
     inverse = np.linalg.inv(bought.T @ bought + 2 * np.eye(3))
     expected = -inverse / np.diag(inverse)[None, :]
     np.fill_diagonal(expected, 0)
-    assert np.allclose(ease_weights(snapshot, 2.0), expected, atol=1e-5)
+    assert np.allclose(ease_weights(snapshot, 2.0).values, expected, atol=1e-5)
+
+
+def test_of_a_large_catalogue_only_the_most_bought_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = Snapshot.of(HISTORY, 180)
+    rows, (cup, jar, mug) = np.arange(3), range(3)
+    whole = neighbours.product_cosine(snapshot)
+    assert whole.between(jar, np.array([cup, mug])).tolist() == whole.values[jar, [cup, mug]].tolist()
+    monkeypatch.setattr(neighbours, "MOST_PRODUCTS", 2)
+    frequent = neighbours.product_cosine(snapshot)
+    assert frequent.among.tolist() == [cup, jar]
+    assert frequent.values[0, 1] == whole.values[cup, jar]
+    assert frequent.between(jar, np.array([mug, cup])).tolist() == [0.0, whole.values[jar, cup]]
+    assert not frequent.between(mug, np.array([cup])).any()
+    scores = neighbours.similar_products(snapshot.bought, frequent)(rows)
+    assert np.allclose(scores[:, [cup, jar]], snapshot.bought[:, [cup, jar]] @ frequent.values)
+    assert not scores[:, mug].any()
 
 
 def test_equal_scores_share_their_place() -> None:
