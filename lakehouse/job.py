@@ -12,7 +12,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -258,29 +258,33 @@ def _progress(console: Console, total: int) -> Iterator[Callable[[Step, str], No
 @contextmanager
 def working(console: Console, what: str) -> Iterator[None]:
     """Say what goes on, and how far it is by what is logged as "shoplake": a spinner on a terminal, else lines."""
-    if console.is_terminal:
-        with console.status(what) as status, _told(lambda stage: status.update(f"{what}: {stage}")):
-            yield
-    else:
-        console.print(what, style="dim", markup=False)
-        with _told(lambda stage: console.print(f"  {stage}", style="dim", markup=False)):
-            yield
+    with ExitStack() as stack:
+        if console.is_terminal:
+            status = stack.enter_context(console.status(what))
+            stack.enter_context(_told(console, lambda stage: status.update(f"{what}: {stage}")))
+        else:
+            console.print(what, style="dim", markup=False)
+            stack.enter_context(_told(console, lambda stage: console.print(f"  {stage}", style="dim", markup=False)))
+        yield
 
 
 class _Teller(logging.Handler):
-    """Passes on what is logged."""
+    """Shows what is logged: stages by `tell`, warnings as lines that stay."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, console: Console, tell: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
-        self._tell = tell
+        self._console, self._tell = console, tell
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._tell(record.getMessage())
+        if record.levelno >= logging.WARNING:
+            self._console.print(f"  {record.getMessage()}", style="yellow", markup=False)
+        else:
+            self._tell(record.getMessage())
 
 
 @contextmanager
-def _told(tell: Callable[[str], None]) -> Iterator[None]:
-    handler = _Teller(tell)
+def _told(console: Console, tell: Callable[[str], None]) -> Iterator[None]:
+    handler = _Teller(console, tell)
     logger = logging.getLogger("shoplake")
     level = logger.level
     logger.setLevel(logging.INFO)

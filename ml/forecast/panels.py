@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -13,6 +14,8 @@ from pyspark.sql import functions as F
 
 from lakehouse.errors import UsageError
 from ml.forecast.panel import Panel, periods_after
+
+log = logging.getLogger("shoplake")
 
 HORIZON = {"D": 90, "W": 13, "M": 6}
 REVENUE_DAYS = 60
@@ -81,6 +84,12 @@ def of_periods(frames: Mapping[str, DataFrame]) -> Panel:
     ahead = rows[rows["on"] > last]
     names = [name for name in wide.columns if name not in ("series_id", "on")]
     known = tuple(n for n in names if len(ahead) == 0 or ahead[n].notna().mean() >= _LEAST_KNOWN)
+    if lost := [name for name in names if name not in known]:
+        log.warning(
+            "%s: no values after %s, so forecasts do without; deliver what is planned for the periods to come",
+            ", ".join(lost),
+            f"{last:%F}",
+        )
     groups = rows[["series_id", "product_id"]].dropna().drop_duplicates("series_id")
     return Panel(
         rows[["series_id", "on", "y", *known]],

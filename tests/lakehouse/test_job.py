@@ -1,11 +1,16 @@
-"""Which steps a job runs, and the exit code that it ends with."""
+"""Which steps a job runs, what it says, and the exit code that it ends with."""
+
+import io
+import logging
+import re
 
 import pytest
+from rich.console import Console
 
 from jobs.steps import ALL
 from lakehouse.errors import AccountsImbalance, GateBlocked, LakehouseError, LockTimeout, UsageError
 from lakehouse.files import FileReport
-from lakehouse.job import Report, choose, guarded
+from lakehouse.job import Report, choose, guarded, working
 from lakehouse.promote import Outcome
 
 STEP = ALL[0]
@@ -72,3 +77,16 @@ def test_an_error_of_ours_is_one_message_and_an_exit_code(
         guarded(main)
     assert end.value.code == code
     assert capsys.readouterr().err == "error: what, where, what to do\n"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_warning_stays_while_stages_may_go(terminal: bool) -> None:
+    said = io.StringIO()
+    with working(Console(file=said, force_terminal=terminal, width=120), "training"):
+        logging.getLogger("shoplake").info("origin 1 of 4")
+        logging.getLogger("shoplake").warning("price: no values after 2024-01-19")
+        logging.getLogger("another").warning("none of ours")
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.getvalue())
+    assert "  price: no values after 2024-01-19\n" in lines
+    assert ("  origin 1 of 4\n" in lines) != terminal
+    assert "none of ours" not in lines

@@ -98,10 +98,19 @@ def test_the_horizon_follows_the_history() -> None:
     assert [panels.days_ahead(days, 90) for days in (20, 60, 120, 360, 700)] == [7, 14, 28, 84, 90]
 
 
-def test_weeks_without_a_report_are_zeros_and_drivers_are_columns(spark: SparkSession) -> None:
+def test_weeks_without_a_report_are_zeros_and_drivers_are_columns(
+    spark: SparkSession, caplog: pytest.LogCaptureFixture
+) -> None:
     weeks = [date(2024, 1, 5) + timedelta(7 * n) for n in range(16)]
     rows = [
-        (f"{store}/1", "1", week, "W", 10.0 if n < 3 else None, [("is_holiday", float(n % 2))])
+        (
+            f"{store}/1",
+            "1",
+            week,
+            "W",
+            10.0 if n < 3 else None,
+            [("is_holiday", float(n % 2))] + [("price", 2.0)] * (n < 3),
+        )
         for store in (1, 2)
         for n, week in enumerate(weeks)
         if not (store == 2 and n == 1)
@@ -114,3 +123,5 @@ def test_weeks_without_a_report_are_zeros_and_drivers_are_columns(spark: SparkSe
     panel = panels.of_periods({"demand_periods": table})
     assert (panel.frequency, panel.known, len(panel.cube.dates) - panel.cube.length) == ("W", ("is_holiday",), 13)
     assert panel.cube.y.tolist() == [[10.0, 10.0, 10.0], [10.0, 0.0, 10.0]]
+    said = "price: no values after 2024-01-19, so forecasts do without; deliver what is planned for the periods to come"
+    assert [record.message for record in caplog.records if record.name == "shoplake"] == [said]
