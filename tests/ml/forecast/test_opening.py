@@ -68,6 +68,12 @@ def test_a_steady_series_has_a_weekday_off_of_its_own_and_a_sporadic_one_has_not
     assert not found[[0, 2]].any()
 
 
+def test_single_pieces_have_no_weekday_off() -> None:
+    dates = days(400)
+    y = np.random.default_rng(0).poisson(1, (60, 400)).astype(float)
+    assert not closed(y, dates).any()
+
+
 def test_what_is_not_sold_any_more_is_not_closed() -> None:
     dates = days(140)
     y = np.random.default_rng(0).poisson(20, (2, 140)).astype(float)
