@@ -14,6 +14,7 @@ from ml.recommend.history import History
 from ml.recommend.ratings import SETTINGS, history_of_ratings
 
 MOVIES = DATA / "movielens_100k"
+GROCER = DATA / "complete_journey_sample"
 
 
 def online_retail(warehouse: Path, cut: date) -> tuple[History, pl.DataFrame]:
@@ -31,6 +32,24 @@ def online_retail(warehouse: Path, cut: date) -> tuple[History, pl.DataFrame]:
     return History(events.filter(pl.col("sold_on") <= cut), products, cut), events
 
 
+def complete_journey() -> tuple[History, pl.DataFrame]:
+    """A sample of a year of lines of a grocer's baskets (Complete Journey), to 30 November 2017; and all of them."""
+    lines = pl.read_csv(_unpacked(GROCER / "transactions_sample.csv.gz"), infer_schema=False)
+    events = lines.select(
+        pl.col("household_id").alias("customer_id"),
+        "product_id",
+        pl.col("basket_id").alias("order_id"),
+        pl.col("transaction_timestamp").str.slice(0, 10).str.to_date().alias("sold_on"),
+        pl.col("quantity").cast(pl.Float64),
+        pl.col("sales_value").cast(pl.Float64).alias("amount"),
+        pl.lit("US").alias("country_code"),
+    )
+    words = pl.concat_str(pl.col("product_category", "product_type").fill_null(""), separator=" ")
+    products = pl.read_csv(_unpacked(GROCER / "products.csv.gz"), infer_schema=False)
+    sold = products.join(events, on="product_id", how="semi").select("product_id", words.alias("text"))
+    return History(events.filter(pl.col("sold_on") <= date(2017, 11, 30)), sold, date(2017, 11, 30)), events
+
+
 def movielens() -> tuple[History, pl.DataFrame]:
     """MovieLens 100k, ratings of 4 and more as feedback, the last film of everyone left out."""
     whole = history_of_ratings(ratings("u.data.gz").rename({"time": "rated_at"}))
@@ -40,10 +59,7 @@ def movielens() -> tuple[History, pl.DataFrame]:
 
 def ratings(name: str) -> pl.DataFrame:
     """customer_id, product_id, rating, time of one file of MovieLens."""
-    path = MOVIES / name
-    if not path.exists():
-        raise UsageError(f"{path} is missing; MovieLens 100k is needed for this benchmark")
-    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    data = _unpacked(MOVIES / name)
     columns = ["customer_id", "product_id", "rating", "time"]
     frame = pl.read_csv(data, separator="\t", has_header=False, new_columns=columns)
     return frame.with_columns(pl.col("customer_id", "product_id").cast(pl.String))
@@ -54,3 +70,9 @@ def titles() -> pl.DataFrame:
     lines = next(iter(MOVIES.glob("u.item*"))).read_bytes().decode("latin-1").splitlines()
     parts = [line.split("|")[:2] for line in lines]
     return pl.DataFrame(parts, schema=["product_id", "text"], orient="row")
+
+
+def _unpacked(path: Path) -> bytes:
+    if not path.exists():
+        raise UsageError(f"{path} is missing; this benchmark needs it")
+    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()

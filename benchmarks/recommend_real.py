@@ -1,4 +1,5 @@
-"""Recommendations on real data: `python -m benchmarks.recommend_real online_retail --warehouse DIR | movielens`.
+"""Recommendations on real data: `python -m benchmarks.recommend_real online_retail --warehouse DIR`, or
+`... complete_journey`, or `... movielens`.
 
 All baselines and the hybrid, ALL and NEW apart, full ranking, one metric code. Choices were made on the validation cut
 (`--cut validation`); the test cut is for the last word. Ratios are of NDCG@10, paired bootstraps over customers.
@@ -38,7 +39,7 @@ ABLATION: dict[str, Any] = {"cuts": 3, "season_cuts": 0, "trees": {"ALL": 120, "
 def main() -> int:
     """Measure what was asked for, and print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recommend_real", description=__doc__)
-    parser.add_argument("shop", choices=["online_retail", "movielens"])
+    parser.add_argument("shop", choices=["online_retail", "complete_journey", "movielens"])
     parser.add_argument("--warehouse", type=Path, help="warehouse with Online Retail II in silver")
     parser.add_argument("--cut", choices=[*CUTS], default="test")
     parser.add_argument(
@@ -64,6 +65,9 @@ def measure(asked: argparse.Namespace) -> None:
     if asked.shop == "movielens":
         history, events = data.movielens()
         settings = ratings.SETTINGS
+    elif asked.shop == "complete_journey":
+        history, events = data.complete_journey()
+        settings = Settings()
     elif asked.warehouse is None:
         raise UsageError("online_retail needs --warehouse DIR, a warehouse with its silver tables (see README)")
     else:
@@ -79,9 +83,9 @@ def measure(asked: argparse.Namespace) -> None:
     print(f"ALS by {asked.als}: {time.process_time() - started:.0f} CPU s in this process")
     lists = _baselines(snapshot, factors, rows)
     hybrid = _hybrid(history, fit, settings, asked.model)
-    asked_for: tuple[Task, ...] = TASKS if asked.shop == "online_retail" else ("NEW",)
+    asked_for: tuple[Task, ...] = ("NEW",) if asked.shop == "movielens" else TASKS
     chosen = {task: _judged(hybrid, snapshot, rows, task, lists[task], bought[task]) for task in asked_for}
-    if asked.shop == "online_retail":
+    if asked.shop != "movielens":
         _coverage(hybrid, history, bought, chosen)
     else:
         _rated()
