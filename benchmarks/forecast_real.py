@@ -138,17 +138,18 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
         each = [coverage(truth[:, k * horizon : (k + 1) * horizon], *pair) for k, pair in enumerate(pairs)]
         by_cut = ", ".join(f"{one:.3f}" for one in each)
         print(f"coverage of {level} %: {coverage(truth, bottom, top):.3f}; by cut {by_cut}")
-        inside = np.where(np.isfinite(truth), (truth >= bottom) & (truth <= top), np.nan)
         demand = origins[cuts[-1]].demand
+        classes = {str(name): demand == name for name in np.unique(demand)}
         by_class = ", ".join(
-            f"{name} {np.nanmean(inside[demand == name]):.3f} ({(demand == name).sum()})" for name in np.unique(demand)
+            f"{name} {coverage(truth[rows], bottom[rows], top[rows]):.3f} ({rows.sum()})"
+            for name, rows in classes.items()
         )
-        alone = np.nanquantile(np.nanmean(inside, axis=1), [0.1, 0.5, 0.9])
+        alone = np.nanquantile([coverage(*one) for one in zip(truth, bottom, top, strict=True)], [0.1, 0.5, 0.9])
         print(f"  by class {by_class}; of single series 10th, 50th, 90th percentile {np.round(alone, 3).tolist()}")
     held = np.concatenate(lasts).mean()
     print(f"demand over a lead time of {LEAD_TIME[cube.frequency]}: the .95 quantile held {held:.3f}")
-    names, expected = np.array(cube.category), np.where(np.isfinite(truth), np.concatenate(means, axis=1), np.nan)
-    biases = [np.nansum(expected[names == name]) / np.nansum(truth[names == name]) - 1 for name in np.unique(names)]
+    names, expected = np.array(cube.category), np.concatenate(means, axis=1)
+    biases = [bias(truth[names == name], expected[names == name]) for name in np.unique(names)]
     print(f"bias of the mean by category, median of {len(biases)}: {np.median(np.abs(biases)):.4f} (absolute)")
     best = min(THREE, key=lambda name: errors[name].mean())
     asked = [("three", best), ("three", "four"), ("four", "boosting"), ("four", best)]

@@ -34,6 +34,7 @@ def online_retail(warehouse: Path, cut: date) -> tuple[History, pl.DataFrame]:
 
 def complete_journey() -> tuple[History, pl.DataFrame]:
     """A sample of a year of lines of a grocer's baskets (Complete Journey), to 30 November 2017; and all of them."""
+    cut = date(2017, 11, 30)
     lines = pl.read_csv(_unpacked(GROCER / "transactions_sample.csv.gz"), infer_schema=False)
     events = lines.select(
         pl.col("household_id").alias("customer_id"),
@@ -47,7 +48,7 @@ def complete_journey() -> tuple[History, pl.DataFrame]:
     words = pl.concat_str(pl.col("product_category", "product_type").fill_null(""), separator=" ")
     products = pl.read_csv(_unpacked(GROCER / "products.csv.gz"), infer_schema=False)
     sold = products.join(events, on="product_id", how="semi").select("product_id", words.alias("text"))
-    return History(events.filter(pl.col("sold_on") <= date(2017, 11, 30)), sold, date(2017, 11, 30)), events
+    return History(events.filter(pl.col("sold_on") <= cut), sold, cut), events
 
 
 def movielens() -> tuple[History, pl.DataFrame]:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -258,14 +258,13 @@ def _progress(console: Console, total: int) -> Iterator[Callable[[Step, str], No
 @contextmanager
 def working(console: Console, what: str) -> Iterator[None]:
     """Say what goes on, and how far it is by what is logged as "shoplake": a spinner on a terminal, else lines."""
-    with ExitStack() as stack:
-        if console.is_terminal:
-            status = stack.enter_context(console.status(what))
-            stack.enter_context(_told(console, lambda stage: status.update(f"{what}: {stage}")))
-        else:
-            console.print(what, style="dim", markup=False)
-            stack.enter_context(_told(console, lambda stage: console.print(f"  {stage}", style="dim", markup=False)))
-        yield
+    if console.is_terminal:
+        with console.status(what) as status, _told(console, lambda stage: status.update(f"{what}: {stage}")):
+            yield
+    else:
+        console.print(what, style="dim", markup=False)
+        with _told(console, lambda stage: console.print(f"  {stage}", style="dim", markup=False)):
+            yield
 
 
 class _Teller(logging.Handler):

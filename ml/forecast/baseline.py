@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ml.forecast.design import design
+from ml.forecast.design import design, designs_against
 from ml.forecast.last_year import weekly_alignment
 from ml.forecast.panel import YEAR, Array, History
 from ml.forecast.settings import Settings
@@ -92,7 +92,7 @@ def _backfitted(logs: Array, history: History, columns: Array, recency: Array) -
     """
     effects = np.zeros((len(logs), len(history.dates)))
     season = effects
-    for _ in range(_SWEEPS):
+    for _ in range(_SWEEPS if columns.shape[2] else 1):
         season = _seasons(logs - effects[:, : history.length], history)
         rest = without_outliers(logs - season[:, : history.length])
         effects = _effects(rest, columns, recency)
@@ -114,14 +114,12 @@ def _seasons(logs: Array, history: History) -> Array:
 def _against_last_year(logs: Array, history: History, recency: Array, settings: Settings) -> tuple[Array, Array]:
     """Base and columns for weeks: last year's aligned week, or the share of it that has told most of this year's.
 
-    Where seasons rule it is the whole, where promotions come as they like nothing. Features are changes since last
-    year by the same share.
+    Where seasons rule it is the whole, where promotions come as they like nothing.
     """
     alignment = weekly_alignment(history.dates, settings.easter)
     earlier = _last_year(logs, alignment, history)
     found: list[tuple[float, Array, Array]] = []
-    for belief in _BELIEFS:
-        columns = design(history, belief * alignment)
+    for belief, columns in zip(_BELIEFS, designs_against(history, alignment, _BELIEFS), strict=True):
         base = belief * earlier
         base = base + _effects(without_outliers(logs - base[:, : history.length]), columns, recency)
         found.append((_unrest(logs - base[:, : history.length], history), base, columns))

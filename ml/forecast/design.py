@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from ml.forecast.panel import Array, History
@@ -9,24 +11,31 @@ from ml.forecast.panel import Array, History
 _OFTEN = 8  # times that a flag fell on a weekday, in the average series, to have an effect of its own there
 
 
-def design(history: History, alignment: Array | None = None) -> Array:
+def design(history: History) -> Array:
     """Columns (series, T + horizon, k) for regressions on the log scale.
 
-    With an `alignment` (weeks), the target is a ratio to last year, or a share of it, so features are changes since
-    then: a promotion in both years explains nothing. In daily panels a flag may do more on one weekday than on another.
-    Monthly panels leave list prices out: one series has too few price changes to learn from, and its trend takes their
-    place.
+    In daily panels a flag may do more on one weekday than on another. Monthly panels leave list prices out: one series
+    has too few price changes to learn from, and its trend takes their place.
     """
     values = filled(history)
     if history.frequency == "M":
         values = values[:, :, [i for i, name in enumerate(history.known) if "price" not in name]]
-    if alignment is not None:
-        compared = (alignment.sum(axis=1) > 0) | ~alignment.any()
-        earlier = np.einsum("ts,nsk->ntk", alignment, values)
-        values = np.where(compared[None, :, None], values - earlier, 0.0)
     if history.frequency == "D":
         values = np.concatenate([values, _by_weekday(values, history)], axis=2)
     return standardised(values, history.length)
+
+
+def designs_against(history: History, alignment: Array, shares: Sequence[float]) -> Iterator[Array]:
+    """Columns for targets that are ratios to these shares of last year's weeks: changes of the features since then.
+
+    A promotion in both years explains nothing of a ratio to the whole of last year.
+    """
+    values = filled(history)
+    earlier = np.einsum("ts,nsk->ntk", alignment, values)
+    compared = alignment.sum(axis=1) > 0.5
+    for share in shares:
+        changes = np.where(compared[None, :, None], values - share * earlier, 0.0) if share else values
+        yield standardised(changes, history.length)
 
 
 def _by_weekday(values: Array, history: History) -> Array:
@@ -36,8 +45,8 @@ def _by_weekday(values: Array, history: History) -> Array:
     for k in range(values.shape[2]):
         if not np.isin(past[:, :, k], (0.0, 1.0)).all():
             continue
-        share = [past[:, weekday[: history.length] == day, k].sum(axis=1).mean() for day in range(7)]
-        days = [day for day in range(7) if share[day] >= _OFTEN]
+        times = [past[:, weekday[: history.length] == day, k].sum(axis=1).mean() for day in range(7)]
+        days = [day for day in range(7) if times[day] >= _OFTEN]
         if len(days) > 1:
             columns += [np.where(weekday[None, :] == day, values[:, :, k], 0.0) for day in days]
     return np.stack(columns, axis=2) if columns else np.zeros((*values.shape[:2], 0))

@@ -85,9 +85,8 @@ def _days_off(idle: Days, known: Days, dates: pd.DatetimeIndex, flags: Days) -> 
     others = known & ~found[:length]
     if others.any() and idle[others].mean() <= _RARE:
         found[:length] |= idle
-    ahead = np.arange(len(dates)) >= length
-    for place in np.flatnonzero(ahead & _at_the_turn_of_the_year(dates)):
-        before = dates.get_indexer(pd.DatetimeIndex([dates[int(place)] - pd.DateOffset(years=1)]))[0]
+    places = length + np.flatnonzero(_at_the_turn_of_the_year(dates[length:]))
+    for place, before in zip(places, dates.get_indexer(dates[places] - pd.DateOffset(years=1)), strict=True):
         if before >= 0:
             found[place] |= found[before]
     return found

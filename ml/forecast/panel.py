@@ -91,9 +91,8 @@ class Cube:
         if end > len(dates):
             missing = end - len(dates)
             dates = pd.DatetimeIndex([*dates, *periods_after(dates[-1], missing, self.frequency)])
-            x = np.concatenate([x, np.full((len(self.ids), missing, x.shape[2]), np.nan)], axis=1)
-            if plan is not None:
-                plan = np.concatenate([plan, np.full((len(self.ids), missing), np.nan)], axis=1)
+            x = _longer(x, missing)
+            plan = None if plan is None else _longer(plan, missing)
         shut = np.zeros((len(self.ids), end), bool)
         if self.frequency == "D":
             shut = closed(self.y[:, :length], dates[:end], x[:, :end], None if plan is None else plan[:, :end])
@@ -179,9 +178,18 @@ def leaking(panel: Panel) -> dict[str, str]:
     return found
 
 
+def _longer(values: Array, missing: int) -> Array:
+    """Values (series, periods, ...) with `missing` more periods of which nothing is known."""
+    return np.concatenate([values, np.full((len(values), missing, *values.shape[2:]), np.nan)], axis=1)
+
+
+def _has_plan(panel: Panel) -> bool:
+    return panel.frequency == "D" and _OPEN in panel.known
+
+
 def _features(panel: Panel) -> tuple[str, ...]:
     """The known columns but the opening plan, which says whether a series sells and not how much."""
-    return tuple(name for name in panel.known if panel.frequency != "D" or name != _OPEN)
+    return tuple(name for name in panel.known if name != _OPEN) if _has_plan(panel) else panel.known
 
 
 def _cube(panel: Panel) -> Cube:
@@ -204,7 +212,7 @@ def _cube(panel: Panel) -> Cube:
     x = np.full((len(ids), len(dates), len(known)), np.nan)
     x[row, column] = frame[list(known)].to_numpy(float)
     plan = None
-    if _OPEN in panel.known and panel.frequency == "D":
+    if _has_plan(panel):
         plan = np.full((len(ids), len(dates)), np.nan)
         plan[row, column] = frame[_OPEN].to_numpy(float)
 

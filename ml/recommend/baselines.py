@@ -13,7 +13,7 @@ from ml.recommend.snapshot import Ints, Snapshot
 
 def baselines(snapshot: Snapshot, factors: als.Factors | None) -> dict[str, Scorer]:
     """By name; ALS where its factors are given."""
-    ever, lately = np.asarray(snapshot.bought.sum(axis=0), np.float32).ravel(), snapshot.buyers(0, 30)
+    ever, lately = snapshot.buyers_ever, snapshot.buyers(0, 30)
     own = snapshot.matrix(snapshot.decayed(120))
     found: dict[str, Scorer] = {
         "popular, all time": lambda rows: np.tile(ever, (len(rows), 1)),

@@ -26,8 +26,7 @@ def truths(history: History, events: pl.DataFrame, days: int) -> dict[Task, pl.D
 
 def quality(lists: Mapping[str, pl.DataFrame], bought: pl.DataFrame, snapshot: Snapshot, k: int = 10) -> pl.DataFrame:
     """A row per method: precision, recall, ndcg, hit (means over customers at k), coverage, novelty in bits."""
-    buyers = np.asarray(snapshot.bought.sum(axis=0)).ravel()
-    by_product = dict(zip(snapshot.products, buyers.tolist(), strict=True))
+    by_product = dict(zip(snapshot.products, snapshot.buyers_ever.tolist(), strict=True))
     rows = []
     for method, ranked in lists.items():
         top = ranked.filter(pl.col("rank") <= k).join(bought, on="customer_id", how="semi")

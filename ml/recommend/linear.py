@@ -21,7 +21,7 @@ def ease_weights(snapshot: Snapshot, ridge: float = 500.0) -> Similarity:
     inverse = np.triu(inverse) + np.triu(inverse, 1).T
     found = inverse / -np.diag(inverse)[None, :]
     np.fill_diagonal(found, 0)
-    return Similarity(among, np.ascontiguousarray(found, np.float32))
+    return Similarity(among, np.ascontiguousarray(found, np.float32), snapshot.shape[1])
 
 
 def ridge_scorers(snapshot: Snapshot, window: int, windows: int = 4, ridge: float = 8.0) -> tuple[Scorer, Scorer]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,25 +23,31 @@ MOST_PRODUCTS = 8000
 
 @dataclass(frozen=True, eq=False)
 class Similarity:
-    """How much one product tells of another: `values` among the products `among` (codes), nothing among others."""
+    """How much one product tells of another: `values` among the products `among` (codes), nothing among others.
+
+    `products` is how many there are in all.
+    """
 
     among: Ints
     values: Floats
+    products: int
+
+    @cached_property
+    def _place(self) -> Ints:
+        """For each product its place in `among`, -1 for the others."""
+        place = np.full(self.products, -1)
+        place[self.among] = np.arange(len(self.among))
+        return place
 
     def between(self, product: int, others: Ints) -> Floats:
         """The similarity of a product to others."""
-        found = np.zeros(len(others), np.float32)
-        places = np.minimum(np.searchsorted(self.among, np.append(others, product)), max(len(self.among) - 1, 0))
-        inside = self.among[places] == np.append(others, product) if len(self.among) else np.zeros(len(places), bool)
-        if inside[-1]:
-            found[inside[:-1]] = self.values[places[-1], places[:-1][inside[:-1]]]
-        return found
+        mine, theirs = self._place[product], self._place[others]
+        return np.where((mine >= 0) & (theirs >= 0), self.values[mine, theirs], np.float32(0))
 
 
 def most_bought(snapshot: Snapshot) -> Ints:
     """The codes of the `MOST_PRODUCTS` products with the most buyers, in order; all, if there are no more."""
-    buyers = np.asarray(snapshot.bought.sum(axis=0)).ravel()
-    return np.sort(np.argsort(-buyers, kind="stable")[:MOST_PRODUCTS])
+    return np.sort(np.argsort(-snapshot.buyers_ever, kind="stable")[:MOST_PRODUCTS])
 
 
 def normalised(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -51,8 +58,8 @@ def normalised(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
 
 def inverse_frequency(snapshot: Snapshot) -> sparse.csr_matrix:
     """Diagonal matrix of log(customers / buyers) per product: rare purchases say more."""
-    buyers = np.asarray(snapshot.bought.sum(axis=0)).ravel()
-    return sparse.diags(np.log((snapshot.shape[0] + 1) / (buyers + 1)).astype(np.float32) + np.float32(0.1))
+    rarity = np.log((snapshot.shape[0] + 1) / (snapshot.buyers_ever + 1))
+    return sparse.diags(rarity.astype(np.float32) + np.float32(0.1))
 
 
 def strongest(similarity: NDArray[np.float32], keep: int) -> sparse.csr_matrix:
@@ -88,7 +95,7 @@ def _cosine(matrix: sparse.csr_matrix, among: Ints, shrink: float) -> Similarity
     size = np.sqrt(np.diag(both))
     both /= size[:, None] * size[None, :] + np.float32(shrink)
     np.fill_diagonal(both, 0)
-    return Similarity(among, both)
+    return Similarity(among, both, matrix.shape[1])
 
 
 def last_orders(snapshot: Snapshot, count: int) -> sparse.csr_matrix:
@@ -108,9 +115,9 @@ def similar_products(profile: sparse.csr_matrix, similarity: Similarity) -> Scor
 
     def score(rows: Ints) -> Floats:
         among = np.asarray(told[rows] @ similarity.values, np.float32)
-        if among.shape[1] == profile.shape[1]:
+        if among.shape[1] == similarity.products:
             return among
-        scores = np.zeros((len(rows), profile.shape[1]), np.float32)
+        scores = np.zeros((len(rows), similarity.products), np.float32)
         scores[:, similarity.among] = among
         return scores
 

@@ -160,6 +160,11 @@ class Snapshot:
         keys = np.unique(self.line_pair[inside])
         return self.by_product(self.pair_keys[keys])
 
+    @cached_property
+    def buyers_ever(self) -> Floats:
+        """Per product the distinct customers who ever bought it."""
+        return self.by_product(self.pair_keys)
+
     def by_product(self, keys: Ints) -> Floats:
         """How many of these pair keys each product has."""
         return np.bincount(keys % max(self.shape[1], 1), minlength=self.shape[1]).astype(np.float32)
