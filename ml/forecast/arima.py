@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from ml.forecast.baseline import Baseline
-from ml.forecast.member import Local
+from ml.forecast.member import Local, on_all_cores
 from ml.forecast.panel import Array, Frequency, History
 
 _RIDGE = 40.0  # periods of no effect of its own that a series starts from
@@ -25,16 +25,20 @@ class Arima(Local):
 
     def forecast(self, history: History, shared: Baseline) -> Array:
         """The expected z of each series, (series, horizon)."""
-        past, horizon = history.length, history.horizon
-        result = np.zeros((len(history.ids), horizon))
-        for row, z in enumerate(shared.z):
-            columns = np.column_stack([np.ones(past + horizon), shared.design[row]])
-            effects = _ridge(z, columns[:past], shared.recency)
-            fitted = columns @ effects
-            rest = z - fitted[:past]
-            level = _level(rest, history.frequency)
-            result[row] = fitted[past:] + level + _arma(rest - level, horizon)
-        return result
+        return on_all_cores(_one_by_one, history, shared)
+
+
+def _one_by_one(history: History, shared: Baseline) -> Array:
+    past, horizon = history.length, history.horizon
+    result = np.zeros((len(history.ids), horizon))
+    for row, z in enumerate(shared.z):
+        columns = np.column_stack([np.ones(past + horizon), shared.design[row]])
+        effects = _ridge(z, columns[:past], shared.recency)
+        fitted = columns @ effects
+        rest = z - fitted[:past]
+        level = _level(rest, history.frequency)
+        result[row] = fitted[past:] + level + _arma(rest - level, horizon)
+    return result
 
 
 def _level(rest: Array, frequency: Frequency) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ml.forecast.baseline import Baseline
-from ml.forecast.member import Local
+from ml.forecast.member import Local, on_all_cores
 from ml.forecast.panel import Array, Frequency, History
 
 if TYPE_CHECKING:
@@ -31,11 +31,15 @@ class ProphetMember(Local):
 
     def forecast(self, history: History, shared: Baseline) -> Array:
         """The trend and the effects of features in z, continued, (series, horizon)."""
-        result = np.zeros((len(history.ids), history.horizon))
-        for row, z in enumerate(shared.z):
-            if np.isfinite(z).sum() >= _LEAST and np.nanstd(z) > 1e-9:
-                result[row] = _continued(history, z, shared.design[row])
-        return result
+        return on_all_cores(_one_by_one, history, shared)
+
+
+def _one_by_one(history: History, shared: Baseline) -> Array:
+    result = np.zeros((len(history.ids), history.horizon))
+    for row, z in enumerate(shared.z):
+        if np.isfinite(z).sum() >= _LEAST and np.nanstd(z) > 1e-9:
+            result[row] = _continued(history, z, shared.design[row])
+    return result
 
 
 def _continued(history: History, z: Array, columns: Array) -> Array:
