@@ -79,7 +79,7 @@ def evaluate(lake: Lake, store: Store, experiment: Experiment, shop: str, seed: 
 
 def _logged(lake: Lake, store: Store, experiment: Experiment, shop: str, seed: int, kind: str) -> tuple[Trained, str]:
     """What a training came to, in a run of its own."""
-    name = model_name(experiment, shop)
+    name, started = model_name(experiment, shop), lake.clock()
     frames, sources = _pinned(lake, experiment, shop)
     champion = store.alias(name, CHAMPION)
     served = None if champion is None else load(store, experiment, name, int(champion.version))
@@ -88,7 +88,7 @@ def _logged(lake: Lake, store: Store, experiment: Experiment, shop: str, seed: i
     ratios = {"against_baseline": evidence.against_baseline, "against_champion": evidence.against_champion}
     tags = evidence_tags(evidence.measure, evidence.window, ratios) | {"kind": kind, "shop": shop}
     tags |= {"shoplake.run_id": lake.run_id, "git_commit": git_commit() or ""}
-    return trained, store.log(experiment.name, name, trained, sources, tags)
+    return trained, store.log(experiment.name, name, trained, sources, tags, started)
 
 
 def load(store: Store, experiment: Experiment, name: str, version: int) -> Model:

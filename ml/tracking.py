@@ -12,6 +12,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,6 +32,7 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
+from mlflow.tracking.context.registry import resolve_tags
 
 import ml.loader
 from lakehouse.errors import LakehouseError, UsageError
@@ -99,13 +101,16 @@ class Store:
         trained: Trained,
         sources: Mapping[str, tuple[str, int]],
         tags: Mapping[str, str],
+        started: datetime,
     ) -> str:
-        """Log a training as a parent run with nested runs; returns the run's id.
+        """Log a training that began at `started` as a parent run with nested runs; returns the run's id.
 
         `sources` names the Delta tables that it read: table -> (folder, version).
         """
-        self._experiment(family)
-        with mlflow.start_run(run_name=name, tags=dict(tags)) as run:
+        experiment = self._experiment(family)
+        milliseconds = int(started.timestamp() * 1000)
+        made = self._client.create_run(experiment, milliseconds, resolve_tags(dict(tags)), name)
+        with mlflow.start_run(made.info.run_id):
             mlflow.log_params({key: str(value) for key, value in trained.params.items()})
             mlflow.log_metrics({key: float(value) for key, value in trained.metrics.items()})
             for table, (folder, version) in sources.items():
@@ -117,13 +122,14 @@ class Store:
                 with mlflow.start_run(run_name=trial.name, nested=True):
                     mlflow.log_params({key: str(value) for key, value in trial.params.items()})
                     mlflow.log_metrics({key: float(value) for key, value in trial.metrics.items()})
-        run_id: str = run.info.run_id
+        run_id: str = made.info.run_id
         return run_id
 
-    def _experiment(self, family: str) -> None:
+    def _experiment(self, family: str) -> str:
         if mlflow.get_experiment_by_name(family) is None:
             mlflow.create_experiment(family, artifact_location=self.artifacts and f"{self.artifacts}/{family}")
-        mlflow.set_experiment(family)
+        found: str = mlflow.set_experiment(family).experiment_id
+        return found
 
     def register(self, family: str, name: str, trained: Trained, run_id: str) -> int:
         """Log the model to its run and register it; returns the version.

@@ -39,14 +39,20 @@ class Baseline:
 
     `base` (series, T + horizon) is what is expected before a member speaks, `z` (series, T) what the past held beyond
     it, NaN where unknown, with outliers cut at 4 robust standard deviations. `design` (series, T + horizon, columns)
-    are the features of local regressions.
+    are the features of local regressions; the first `everywhere` columns are there in every history of a kind of panel.
     """
 
     unit: Array
     base: Array
     z: Array
     design: Array
+    everywhere: int
     recency: Array  # (T,) weights of past periods, 1 for the last
+
+    @property
+    def cues(self) -> Array:
+        """The features of global members, which must find in later histories what they learnt from."""
+        return self.design[:, :, : self.everywhere]
 
     def to_units(self, z: Array) -> Array:
         """Forecasts in units of y from `z` (series, horizon)."""
@@ -55,7 +61,9 @@ class Baseline:
 
     def only(self, rows: npt.NDArray[np.intp]) -> Baseline:
         """The same of some of the series."""
-        return Baseline(self.unit[rows], self.base[rows], self.z[rows], self.design[rows], self.recency)
+        return Baseline(
+            self.unit[rows], self.base[rows], self.z[rows], self.design[rows], self.everywhere, self.recency
+        )
 
 
 def to_log(y: Array, unit: Array) -> Array:
@@ -77,11 +85,12 @@ def baseline(history: History, settings: Settings) -> Baseline:
     recency: Array = 0.5 ** (age / (_HALF_LIFE_YEARS * history.year))
     if history.frequency == "W" and history.length >= _WEEKS_FOR_LAST_YEAR:
         base, columns = _against_last_year(logs, history, recency, settings)
+        everywhere = columns.shape[2]
     else:
-        columns = design(history)
+        columns, everywhere = design(history)
         base = _backfitted(logs, history, columns, recency)
     z = without_outliers(logs - base[:, : history.length])
-    return Baseline(unit=unit, base=base, z=z, design=columns, recency=recency)
+    return Baseline(unit=unit, base=base, z=z, design=columns, everywhere=everywhere, recency=recency)
 
 
 def _backfitted(logs: Array, history: History, columns: Array, recency: Array) -> Array:

@@ -92,7 +92,7 @@ def _features(history: History, shared: Baseline, windows: Windows) -> Array:
     example = np.stack([*recent, turbulence, size[windows.row], np.log(windows.spread)], axis=1)
     periods = windows.future_periods()
     step = np.broadcast_to(np.arange(horizon, dtype=float), periods.shape)
-    known = shared.design[windows.row[:, None], periods]
+    known = shared.cues[windows.row[:, None], periods]
     each = np.concatenate([step[:, :, None], known], axis=2)
     repeated = np.repeat(example[:, None, :], horizon, axis=1)
     joined: Array = np.concatenate([repeated, each], axis=2).reshape(len(windows.row) * horizon, -1)

@@ -11,8 +11,8 @@ from ml.forecast.panel import Array, History
 _OFTEN = 8  # times that a flag fell on a weekday, in the average series, to have an effect of its own there
 
 
-def design(history: History) -> Array:
-    """Columns (series, T + horizon, k) for regressions on the log scale.
+def design(history: History) -> tuple[Array, int]:
+    """Columns (series, T + horizon, k) for regressions on the log scale; how many of them do not depend on the past.
 
     In daily panels a flag may do more on one weekday than on another. Monthly panels leave list prices out: one series
     has too few price changes to learn from, and its trend takes their place.
@@ -20,9 +20,10 @@ def design(history: History) -> Array:
     values = filled(history)
     if history.frequency == "M":
         values = values[:, :, [i for i, name in enumerate(history.known) if "price" not in name]]
+    everywhere = values.shape[2]
     if history.frequency == "D":
         values = np.concatenate([values, _by_weekday(values, history)], axis=2)
-    return standardised(values, history.length)
+    return standardised(values, history.length), everywhere
 
 
 def designs_against(history: History, alignment: Array, shares: Sequence[float]) -> Iterator[Array]:

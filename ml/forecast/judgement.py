@@ -11,7 +11,7 @@ import pandas as pd
 from ml.forecast.baseline import to_units
 from ml.forecast.ensemble import Fitted
 from ml.forecast.metrics import bias, coverage, mase, wape
-from ml.forecast.origins import Backtest
+from ml.forecast.origins import Backtest, lengths
 from ml.forecast.panel import SEASON, Array
 from ml.forecast.settings import QUANTILES, column
 
@@ -63,14 +63,18 @@ class HeldOut:
         return pd.DataFrame(rows, columns=["demand_class", "member", "measure", "value", "series"])
 
 
-def held_out(fitted: Fitted) -> HeldOut | None:
-    """The newest origin judged by what was known before it; None where the history is too short for an origin."""
+def held_out(fitted: Fitted, newer: int = 0) -> HeldOut | None:
+    """An origin judged by what was known before it: the newest, or the one with so many `newer` ones after it.
+
+    None where the history is too short for that origin.
+    """
     tested, cube = fitted.backtest, fitted.panel.cube
-    if not tested.origins:
+    number = len(tested.origins) - 1 - newer
+    if number < 0:
         return None
-    older = Backtest(tested.names, tested.origins[:-1], tested.truth[:-1])
-    before, last, truth = replace(fitted, backtest=older), tested.origins[-1], tested.truth[-1]
-    cut = cube.length - fitted.horizon
+    older = Backtest(tested.names, tested.origins[:number], tested.truth[:number])
+    before, last, truth = replace(fitted, backtest=older), tested.origins[number], tested.truth[number]
+    cut = lengths(cube, fitted.horizon, fitted.settings)[number]
     history = cube.until(cut, fitted.horizon)
     frame = before.combined(history, last).frame
     quantiles = np.stack([frame[column(q)].to_numpy(float).reshape(truth.shape) for q in QUANTILES])
@@ -78,7 +82,7 @@ def held_out(fitted: Fitted) -> HeldOut | None:
     said |= {name: to_units(logs, last.unit) for name, logs in zip(tested.names, last.logs, strict=True)}
     said[NAIVE] = _naive(cube.y[:, :cut], SEASON[cube.frequency], fitted.horizon)
     scale = np.where(_is_scalable(history.y), last.scale, np.nan)
-    return HeldOut(cube.dates[cut : cube.length], truth, said, quantiles, scale, last.demand)
+    return HeldOut(cube.dates[cut : cut + fitted.horizon], truth, said, quantiles, scale, last.demand)
 
 
 def _is_scalable(known: Array) -> npt.NDArray[np.bool_]:

@@ -105,7 +105,7 @@ def _silence() -> Iterator[None]:
 
 def _inputs(shared: Baseline, windows: Windows) -> list[Array]:
     """The past (examples, look-back, k), the future (examples, horizon, k) and the series (examples, 2)."""
-    cues = np.concatenate([shared.design, shape_of(shared)[:, :, None]], axis=2)
+    cues = np.concatenate([shared.cues, shape_of(shared)[:, :, None]], axis=2)
     rows = windows.row[:, None]
     seen = np.isfinite(windows.past)[:, :, None]
     past = [np.nan_to_num(windows.past)[:, :, None], seen, cues[rows, windows.past_periods()] * seen]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from lakehouse.errors import UsageError
 from ml.evidence import Evidence
 from ml.experiment import Frames, Model, Trained, Trial
 from ml.forecast import figures, panels, uplift
-from ml.forecast.ensemble import fit
+from ml.forecast.ensemble import Fitted, fit
 from ml.forecast.fallback import LEAST_KNOWN
 from ml.forecast.judgement import ENSEMBLE, EVERYTHING, NAIVE, HeldOut, held_out
 from ml.forecast.model import ForecastModel
@@ -76,6 +77,7 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
         metrics=_of(measured, ENSEMBLE) | {"MASE_seasonal_naive": _of(measured, NAIVE)["MASE"]},
         example=_example(panel),
         trials=(
+            *_folds(fitted),
             *(Trial(name, {"member": name}, _of(measured, name)) for name in fitted.backtest.names),
             *(
                 Trial(f"effect of {row.feature}, {row.category}", {}, {name: row[name] for name in _ESTIMATED})
@@ -84,6 +86,18 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
         ),
         figures=figures.of(fitted, seen) | ({"effects": figures.effects(effects)} if len(effects) else {}),
     )
+
+
+def _folds(fitted: Fitted) -> Iterator[Trial]:
+    """Every rolling origin judged by those before it, the first by none."""
+    for newer in reversed(range(len(fitted.backtest.origins))):
+        fold = held_out(fitted, newer)
+        assert fold is not None  # there are so many
+        measured = fold.measures()
+        window = {"first": f"{fold.dates[0]:%Y-%m-%d}", "last": f"{fold.dates[-1]:%Y-%m-%d}"}
+        others = {f"MASE_{name}": _of(measured, name)["MASE"] for name in (*fitted.backtest.names, NAIVE)}
+        found = _of(measured, ENSEMBLE) | {name.replace(" ", "_"): value for name, value in others.items()}
+        yield Trial(f"origin {window['first']}", window, found)
 
 
 def _small(seed: int) -> Settings:

@@ -15,17 +15,19 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from mlflow import MlflowClient
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from rich.console import Console
 
 from lakehouse import delta, job
+from lakehouse.clock import system_clock
 from lakehouse.errors import UsageError
 from lakehouse.lake import Lake
 from lakehouse.table import Step, Table
 from ml import lifecycle, scorecard, scoring
 from ml.evidence import CHALLENGER, CHAMPION
-from ml.experiment import Experiment
+from ml.experiment import Experiment, Trained
 from ml.families import FAMILIES
 from ml.segment.features import describe
 from ml.tracking import Store, StoreError
@@ -122,6 +124,32 @@ def test_the_model_beats_the_baseline_and_is_champion(trained: Lake) -> None:
         1,
     )
     assert "of the baseline's" in move["why"]
+
+
+def test_a_run_tells_its_data_its_trials_and_its_pictures(first: tuple[Lake, lifecycle.Training]) -> None:
+    lake, training = first
+    client = MlflowClient(Store(lake).uri)
+    run = client.get_run(training.run_id)
+    assert run.info.run_name == "segment-big"
+    assert run.data.tags["mlflow.source.name"]  # who ran it
+    assert run.inputs is not None
+    assert {one.dataset.name.split("@")[0] for one in run.inputs.dataset_inputs} >= {"silver.order_lines"}
+    plots = [file.path for file in client.list_artifacts(training.run_id, "plots")]
+    assert len(plots) >= 3
+    trials = client.search_runs([run.info.experiment_id], f"tags.mlflow.parentRunId = '{training.run_id}'")
+    assert sorted(t.info.run_name for t in trials) == sorted(t.name for t in training.trained.trials)
+
+
+def test_a_run_begins_when_its_training_does(copied: Lake, first: tuple[Lake, lifecycle.Training]) -> None:
+    began = []
+
+    def timed(*_: object) -> Trained:
+        began.append(system_clock())
+        return first[1].trained
+
+    store = Store(copied)
+    training = lifecycle.train(copied, store, replace(SEGMENT, train=timed), "big", seed=0)
+    assert MlflowClient(store.uri).get_run(training.run_id).info.start_time <= began[0].timestamp() * 1000
 
 
 def test_every_customer_has_one_row_and_the_accounts_balance(trained: Lake) -> None:

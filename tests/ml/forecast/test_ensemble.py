@@ -43,6 +43,14 @@ def test_forecasts_are_near_what_was_planted(whole: Fitted) -> None:
     assert np.abs(frame["median"] / planted - 1).mean() < 0.08
 
 
+def test_what_the_past_newly_tells_of_promotions_needs_no_new_training() -> None:
+    """After 400 days the effect of a promotion on each weekday is known, after 120 it is not."""
+    later = made_up(days=400)
+    for learnt in (fit(made_up(), HORIZON, replace(WHOLE, members=("lstm", "boosting"))), fit(later, HORIZON, QUICK)):
+        for panel in (later, made_up()):
+            assert learnt.predict(panel).frame["mean"].gt(0).all()
+
+
 def test_saved_and_loaded_it_says_the_same(whole: Fitted, tmp_path: Path) -> None:
     whole.save(tmp_path / "model")
     said, again = whole.predict(), Fitted.load(tmp_path / "model").predict()
