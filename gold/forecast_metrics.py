@@ -7,7 +7,7 @@ from gold.scored import MODEL, RUN
 from lakehouse.rules import Expectation
 from lakehouse.table import Field, Table
 
-MEASURES = ("MASE", "WAPE", "bias", "coverage 80", "coverage 95")
+MEASURES = ("MASE", "WAPE", "bias", "bias of mean", "coverage 80", "coverage 95")
 
 TABLE = Table(
     name="gold.forecast_metrics",
@@ -17,7 +17,7 @@ TABLE = Table(
         SHOP,
         key("demand_class", "string", "all series, or those of a class: smooth, erratic, intermittent, lumpy"),
         key("member", "string", "ensemble, one of its members, or seasonal naive"),
-        key("measure", "string", "MASE, WAPE, bias, coverage 80 or coverage 95"),
+        key("measure", "string", "MASE, WAPE or bias of the medians, bias of mean, coverage 80 or coverage 95"),
         Field("value", "double", "the measure; null where it could not be computed"),
         count("series", "series behind it", "series"),
         MODEL,

@@ -25,13 +25,15 @@ _LEAST_SOLD = 10  # periods with demand
 class HeldOut:
     """The newest origin: what then happened, and what was said, each (series, horizon) in units of y.
 
-    `said` has the ensemble, each member and the seasonal naive forecast; `quantiles` (levels, series, horizon) are the
+    `said` has the medians of the ensemble and of each member, and the seasonal naive forecast; where a plain rule
+    stands in for the members, they all say the same. `mean` and `quantiles` (levels, series, horizon) are the
     ensemble's; `scale` the seasonal-naive errors of the past (series,), NaN where too little was sold to tell.
     """
 
     dates: pd.DatetimeIndex
     truth: Array
     said: dict[str, Array]
+    mean: Array
     quantiles: Array
     scale: Array
     demand: np.ndarray[tuple[int], np.dtype[np.str_]]
@@ -55,6 +57,7 @@ class HeldOut:
                     "bias": bias(truth, forecast[inside]),
                 }
                 if member == ENSEMBLE:
+                    values["bias of mean"] = bias(truth, self.mean[inside])
                     low, high = (self.quantiles[QUANTILES.index(q)][inside] for q in (0.1, 0.9))
                     values["coverage 80"] = coverage(truth, low, high)
                     low, high = (self.quantiles[QUANTILES.index(q)][inside] for q in (0.025, 0.975))
@@ -77,12 +80,15 @@ def held_out(fitted: Fitted, newer: int = 0) -> HeldOut | None:
     cut = lengths(cube, fitted.horizon, fitted.settings)[number]
     history = cube.until(cut, fitted.horizon)
     frame = before.combined(history, last).frame
+    mean = frame["mean"].to_numpy(float).reshape(truth.shape)
     quantiles = np.stack([frame[column(q)].to_numpy(float).reshape(truth.shape) for q in QUANTILES])
     said = {ENSEMBLE: quantiles[QUANTILES.index(0.5)]}
-    said |= {name: to_units(logs, last.unit) for name, logs in zip(tested.names, last.logs, strict=True)}
+    by_rule = last.fallback.used[:, None]
+    for name, logs in zip(tested.names, last.logs, strict=True):
+        said[name] = np.where(by_rule, said[ENSEMBLE], to_units(logs, last.unit))
     said[NAIVE] = _naive(cube.y[:, :cut], SEASON[cube.frequency], fitted.horizon)
     scale = np.where(_is_scalable(history.y), last.scale, np.nan)
-    return HeldOut(cube.dates[cut : cut + fitted.horizon], truth, said, quantiles, scale, last.demand)
+    return HeldOut(cube.dates[cut : cut + fitted.horizon], truth, said, mean, quantiles, scale, last.demand)
 
 
 def _is_scalable(known: Array) -> npt.NDArray[np.bool_]:

@@ -129,7 +129,7 @@ def _against(champion: Model | None, panel: Panel, seen: HeldOut, seed: int) -> 
         return None
     said = asked.predict(replace(panel, frame=frame)).frame
     wide = said.pivot(index="series_id", columns="step", values="median").reindex(list(panel.cube.ids))
-    theirs = HeldOut(seen.dates, seen.truth, {ENSEMBLE: wide.to_numpy(float)}, seen.quantiles, seen.scale, seen.demand)
+    theirs = replace(seen, said={ENSEMBLE: wide.to_numpy(float)})
     ours, others = _known(seen.errors(ENSEMBLE), theirs.errors(ENSEMBLE))
     return paired_ratio(ours, others, seed=seed)
 
