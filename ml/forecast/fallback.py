@@ -9,13 +9,14 @@ import numpy.typing as npt
 
 from ml.forecast.baseline import Baseline, row_means, to_log
 from ml.forecast.panel import Array, Frequency, History
+from ml.forecast.sporadic import LastYear, tsb
 
 LEAST_KNOWN: dict[Frequency, int] = {"D": 42, "W": 16, "M": 12}  # known periods that members need
 _NEW: dict[Frequency, int] = {"D": 7, "W": 3, "M": 2}  # known periods below which a series has no level of its own
 _RECENT: dict[Frequency, int] = {"D": 28, "W": 8, "M": 4}
 _PERIODS = {"D": "days", "W": "weeks", "M": "months"}
+_UNKNOWN = ("nothing known yet", "new,")  # how such reasons begin
 _INTERMITTENT = 0.5  # share of recent periods without demand above which demand is sporadic
-_DEMAND_RATE, _SIZE_RATE = 0.05, 0.1  # TSB's smoothing of how often, and of how much
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Fallbacks:
         """Which series fall back."""
         return np.array([reason is not None for reason in self.reasons], dtype=bool)
 
+    @property
+    def unknown(self) -> npt.NDArray[np.bool_]:
+        """Which series were not known, or hardly."""
+        return np.array([(reason or "").startswith(_UNKNOWN) for reason in self.reasons], dtype=bool)
+
 
 def fallbacks(history: History, shared: Baseline) -> Fallbacks:
     """Sort out the series that are unknown, too short, constant, negative or sporadic."""
@@ -44,9 +50,14 @@ def fallbacks(history: History, shared: Baseline) -> Fallbacks:
     # In a panel that is young itself, no series is newer than the others.
     is_new = counts < np.clip(counts.max(initial=0), 1, _NEW[history.frequency])
     reasons: list[str | None] = []
+    reason: str | None
     forecast = usual.copy()
+    year_ago = LastYear.of(history)
     for row in range(len(history.ids)):
-        reason, forecast[row] = _of_category(history, row) if is_new[row] else _judge(history, row, usual[row])
+        if is_new[row]:
+            reason, forecast[row] = _of_category(history, row)
+        else:
+            reason, forecast[row] = _judge(history, row, usual[row], year_ago)
         reasons.append(reason)
     own_spread = np.array(
         [(reason or "").startswith(("constant", "negative", "sporadic")) for reason in reasons], dtype=bool
@@ -54,26 +65,7 @@ def fallbacks(history: History, shared: Baseline) -> Fallbacks:
     return Fallbacks(tuple(reasons), forecast, own_spread)
 
 
-def tsb(y: Array) -> float:
-    """The mean demand per period of a sporadic series after its last one; NaN periods are skipped.
-
-    Teunter, Syntetos and Babai (2011), "Intermittent demand: linking forecasting to inventory obsolescence",
-    doi:10.1016/j.ejor.2011.05.018: the chance of a demand and its size are smoothed apart, and the chance also falls
-    while nothing sells.
-    """
-    known = y[np.isfinite(y)]
-    sizes = known[known > 0]
-    if not len(sizes):
-        return 0.0
-    chance, size = float((known > 0).mean()), float(sizes.mean())
-    for value in known:
-        chance += _DEMAND_RATE * (float(value > 0) - chance)
-        if value > 0:
-            size += _SIZE_RATE * (float(value) - size)
-    return chance * size
-
-
-def _judge(history: History, row: int, usual: Array) -> tuple[str | None, Array]:
+def _judge(history: History, row: int, usual: Array, year_ago: LastYear | None) -> tuple[str | None, Array]:
     y = history.y[row]
     known = y[np.isfinite(y)]
     unit, recent = _PERIODS[history.frequency], _RECENT[history.frequency]
@@ -95,9 +87,10 @@ def _judge(history: History, row: int, usual: Array) -> tuple[str | None, Array]
         return f"short: {len(known)} of {least} {unit} that members need: its level, moving as the others", usual
     lately = known[-history.year // 2 :]
     if (idle := float((lately <= 0).mean())) > _INTERMITTENT:
-        return f"sporadic: nothing sold in {idle:.0%} of the last {len(lately)} {unit}: smoothed mean (TSB)", flat(
-            tsb(y)
-        )
+        told = f"sporadic: nothing sold in {idle:.0%} of the last {len(lately)} {unit}: smoothed mean (TSB)"
+        if year_ago is None:
+            return told, flat(tsb(y))
+        return f"{told}, moved by last year", year_ago.moved(row, tsb(y))
     return None, usual
 
 
@@ -110,7 +103,7 @@ def _of_category(history: History, row: int) -> tuple[str, Array]:
     alike = known & (np.array(history.category) == history.category[row])
     chosen, name = (alike, f"category {history.category[row]}") if alike.any() else (known, "all series")
     value = float(np.median(recent[chosen])) if chosen.any() else 0.0
-    told = f"new, {count} known {unit}" if count else "nothing known yet"
+    told = f"{_UNKNOWN[1]} {count} known {unit}" if count else _UNKNOWN[0]
     return f"{told}: median recent level of {name}", np.full(history.horizon, max(value, 0.0))
 
 

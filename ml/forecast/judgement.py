@@ -76,9 +76,11 @@ def held_out(fitted: Fitted, newer: int = 0) -> HeldOut | None:
     if number < 0:
         return None
     older = Backtest(tested.names, tested.origins[:number], tested.truth[:number])
-    before, last, truth = replace(fitted, backtest=older), tested.origins[number], tested.truth[number]
+    before, last = replace(fitted, backtest=older), tested.origins[number]
     cut = lengths(cube, fitted.horizon, fitted.settings)[number]
     history = cube.until(cut, fitted.horizon)
+    listed = np.asarray(np.isfinite(history.y).any(axis=1))  # nobody was asked about what did not exist
+    truth = np.where(listed[:, None], tested.truth[number], np.nan)
     frame = before.combined(history, last).frame
     mean = frame["mean"].to_numpy(float).reshape(truth.shape)
     quantiles = np.stack([frame[column(q)].to_numpy(float).reshape(truth.shape) for q in QUANTILES])

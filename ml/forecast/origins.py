@@ -63,7 +63,8 @@ class Backtest:
         What was said of a product before it was known tells nothing of how far members are off.
         """
         used = np.stack([one.fallback.used for one in self.origins])
-        return np.asarray(used == used[-1])
+        unknown = np.stack([one.fallback.unknown for one in self.origins])
+        return np.asarray((used == used[-1]) & (unknown == unknown[-1]))
 
     def only(self, names: tuple[str, ...]) -> Backtest:
         """The same origins with some of the members."""

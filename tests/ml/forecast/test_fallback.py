@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ml.forecast.baseline import baseline
 from ml.forecast.ensemble import Fitted, fit
-from ml.forecast.fallback import tsb
+from ml.forecast.fallback import fallbacks
 from ml.forecast.panel import Panel
+from ml.forecast.sporadic import tsb
 from tests.ml.forecast.conftest import HORIZON, QUICK, made_up, with_y
 
 SPORADIC = (np.arange(120) % 6 == 0) * 3.0
@@ -79,6 +81,31 @@ def test_tsb_fades_while_nothing_sells() -> None:
     assert tsb(selling) == pytest.approx(2.0, rel=0.1)
     assert tsb(np.append(selling, np.zeros(60))) < 0.2
     assert tsb(np.append(selling, np.full(60, np.nan))) == tsb(selling)
+
+
+def now_and_then(cut: str, horizon: int = 60) -> Panel:
+    """Twelve series that sell on a tenth of the days, from October on three times as often, and one only then."""
+    on = pd.date_range("2022-01-01", pd.Timestamp(cut) + pd.Timedelta(days=horizon))
+    chance = np.where(on.month >= 10, 0.3, 0.1)
+    random = np.random.default_rng(3)
+    frames = []
+    for number in range(13):
+        often = np.where(on.month >= 10, 0.4, 0.0) if number == 12 else chance
+        y = np.where(random.random(len(on)) < often, 5.0, 0.0)
+        frames.append(pd.DataFrame({"series_id": f"s{number}", "on": on, "y": np.where(on <= pd.Timestamp(cut), y, np.nan)}))
+    return Panel(pd.concat(frames, ignore_index=True), "D")
+
+
+def test_what_sells_rarely_sells_more_in_its_season() -> None:
+    history = (cube := now_and_then("2023-09-30").cube).until(cube.length, 60)
+    found = fallbacks(history, baseline(history, QUICK))
+    assert all("moved by last year" in reason for reason in map(str, found.reasons))
+    daily = found.forecast.mean(axis=1)
+    assert daily[:12].mean() == pytest.approx(5 * 0.3, rel=0.2)  # without last year 5 x .1
+    assert daily[12] > 0.5  # it never sold since December
+    after = (cube := now_and_then("2023-12-31").cube).until(cube.length, 60)
+    falling = fallbacks(after, baseline(after, QUICK)).forecast[:12, 15:].mean()
+    assert falling == pytest.approx(5 * 0.1, rel=0.35)  # the season is over
 
 
 def test_single_negative_days_are_returns_and_count_as_nothing() -> None:
