@@ -150,15 +150,18 @@ class Fitted:
         """Truths over medians at the rolling origins, per category and drawn to the panel's, for series of `category`.
 
         A median on the log scale lies below the mean; the ratio of sums is Duan's smearing (1983,
-        doi:10.1080/01621459.1983.10478017) weighted by volume.
+        doi:10.1080/01621459.1983.10478017) weighted by volume. An origin counts half of the one after it: what early
+        ones missed, with half of the history or before they had seen a season, is known by now.
         """
         if not self.backtest.origins:
             return np.ones(len(category))
         said = np.stack([to_units(m, one.unit) for m, one in zip(self.medians(), self.backtest.origins, strict=True)])
         counts = np.isfinite(self.backtest.truth)
         counts &= np.stack([~one.fallback.used for one in self.backtest.origins])[:, :, None]
-        sold = np.where(counts, self.backtest.truth, 0.0).sum(axis=(0, 2))
-        expected = np.where(counts, said, 0.0).sum(axis=(0, 2))
+        age = np.arange(len(said))[::-1]
+        weight = np.where(counts, (0.5**age)[:, None, None], 0.0)
+        sold = (weight * np.nan_to_num(self.backtest.truth)).sum(axis=(0, 2))
+        expected = (weight * said).sum(axis=(0, 2))
         overall = sold.sum() / expected.sum() if expected.sum() > 0 else 1.0
         learnt = np.array(self.panel.cube.category)
         prior = _MEAN_PRIOR * expected.sum() / len(set(learnt)) + 1e-9
@@ -232,8 +235,9 @@ def _like_their_past(quantiles: Array, said: Origin, history: History) -> None:
     above = np.array(QUANTILES) > 0.5
     for row in np.flatnonzero(said.fallback.own_spread):
         known = history.y[row][np.isfinite(history.y[row])][-history.year :]
-        if (known < 0).any() or known.mean() == 0 or (known == known[0]).all():
+        if not (said.fallback.reasons[row] or "").startswith("sporadic") or (known < 0).any():
             quantiles[:, row] = said.fallback.forecast[row] + np.quantile(known - known.mean(), QUANTILES)[:, None]
         else:
-            own = said.fallback.forecast[row] * np.quantile(known / known.mean(), QUANTILES)[:, None]
+            relative = known / (known.mean() or 1.0)  # what sold nothing in a year may well sell nothing again
+            own = said.fallback.forecast[row] * np.quantile(relative, QUANTILES)[:, None]
             quantiles[:, row] = np.where(above[:, None], np.maximum(own, quantiles[:, row]), own)

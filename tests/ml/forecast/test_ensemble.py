@@ -83,6 +83,16 @@ def test_what_comes_after_the_cut_changes_nothing_before(panel: Panel) -> None:
     assert np.array_equal(early, backtest(shuffled[shuffled["on"] <= cut + pd.Timedelta(days=3 * HORIZON)]))
 
 
+def test_means_are_corrected_most_by_what_was_missed_last(quick: Fitted) -> None:
+    means = []
+    for number in range(len(quick.backtest.origins)):
+        truth = quick.backtest.truth.copy()
+        truth[number] *= 2
+        means.append(replace(quick, backtest=replace(quick.backtest, truth=truth)).predict().frame["mean"].sum())
+    assert means == sorted(means)
+    assert means[-1] > 1.2 * means[0]
+
+
 def test_a_member_that_is_much_worse_has_no_weight(quick: Fitted) -> None:
     origins = quick.backtest.origins
     worse = type(quick.backtest)(

@@ -92,7 +92,9 @@ def now_and_then(cut: str, horizon: int = 60) -> Panel:
     for number in range(13):
         often = np.where(on.month >= 10, 0.4, 0.0) if number == 12 else chance
         y = np.where(random.random(len(on)) < often, 5.0, 0.0)
-        frames.append(pd.DataFrame({"series_id": f"s{number}", "on": on, "y": np.where(on <= pd.Timestamp(cut), y, np.nan)}))
+        frames.append(
+            pd.DataFrame({"series_id": f"s{number}", "on": on, "y": np.where(on <= pd.Timestamp(cut), y, np.nan)})
+        )
     return Panel(pd.concat(frames, ignore_index=True), "D")
 
 
@@ -106,6 +108,20 @@ def test_what_sells_rarely_sells_more_in_its_season() -> None:
     after = (cube := now_and_then("2023-12-31").cube).until(cube.length, 60)
     falling = fallbacks(after, baseline(after, QUICK)).forecast[:12, 15:].mean()
     assert falling == pytest.approx(5 * 0.1, rel=0.35)  # the season is over
+
+
+def test_what_sold_nothing_for_a_year_may_well_sell_nothing_again() -> None:
+    panel = now_and_then("2023-09-30")
+    long_ago = panel.frame["on"] < pd.Timestamp("2022-06-01")
+    panel = with_y(
+        panel,
+        "s0",
+        panel.frame.loc[panel.frame["series_id"] == "s0", "y"].where(long_ago, 0.0).dropna().to_numpy(float),
+    )
+    said = fit(panel, 60, QUICK).predict().frame.query("series_id == 's0'")
+    assert said["mean"].between(0.0, 0.5, inclusive="neither").all()
+    assert (said["q025"] == 0).all()
+    assert (said["q975"] > said["mean"]).all()
 
 
 def test_single_negative_days_are_returns_and_count_as_nothing() -> None:
