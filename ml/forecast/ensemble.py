@@ -26,6 +26,7 @@ from ml.forecast.settings import QUANTILES, Settings
 __all__ = ["Fitted", "Forecast", "fit"]
 
 _MEAN_PRIOR = 0.5  # of an average category's volume: how much a category's mean correction leans on the panel's
+_AGREE = 0.2  # of a logarithm
 _FALLBACK = "fallback"
 
 
@@ -150,18 +151,18 @@ class Fitted:
         """Truths over medians at the rolling origins, per category and drawn to the panel's, for series of `category`.
 
         A median on the log scale lies below the mean; the ratio of sums is Duan's smearing (1983,
-        doi:10.1080/01621459.1983.10478017) weighted by volume. An origin counts half of the one after it: what early
-        ones missed, with half of the history or before they had seen a season, is known by now.
+        doi:10.1080/01621459.1983.10478017) weighted by volume. An origin that missed as no other did counts less: a
+        first Christmas is no property of medians.
         """
         if not self.backtest.origins:
             return np.ones(len(category))
         said = np.stack([to_units(m, one.unit) for m, one in zip(self.medians(), self.backtest.origins, strict=True)])
         counts = np.isfinite(self.backtest.truth)
         counts &= np.stack([~one.fallback.used for one in self.backtest.origins])[:, :, None]
-        age = np.arange(len(said))[::-1]
-        weight = np.where(counts, (0.5**age)[:, None, None], 0.0)
-        sold = (weight * np.nan_to_num(self.backtest.truth)).sum(axis=(0, 2))
-        expected = (weight * said).sum(axis=(0, 2))
+        sold = np.where(counts, self.backtest.truth, 0.0).sum(axis=2)
+        expected = np.where(counts, said, 0.0).sum(axis=2)
+        agree = _agreement(sold.sum(axis=1), expected.sum(axis=1))
+        sold, expected = agree @ sold, agree @ expected
         overall = sold.sum() / expected.sum() if expected.sum() > 0 else 1.0
         learnt = np.array(self.panel.cube.category)
         prior = _MEAN_PRIOR * expected.sum() / len(set(learnt)) + 1e-9
@@ -187,6 +188,12 @@ def fit(panel: Panel, horizon: int, settings: Settings | None = None) -> Fitted:
     asked = members(settings)
     fit_members(asked, history, shared, fallbacks(history, shared))
     return Fitted(panel, horizon, settings, asked, tested, leaking(panel))
+
+
+def _agreement(sold: Array, expected: Array) -> Array:
+    """How much each origin counts: 1 if it missed like the median one, 1/2 if by 20 % more or less."""
+    missed = np.log(np.maximum(sold, 1e-9) / np.maximum(expected, 1e-9))
+    return np.asarray(1 / (1 + ((missed - np.median(missed)) / _AGREE) ** 2))
 
 
 def _same_kind(learnt: Panel, panel: Panel) -> None:
