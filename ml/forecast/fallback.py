@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ml.forecast.baseline import Baseline, row_means, to_log
 from ml.forecast.panel import Array, Frequency, History
-from ml.forecast.sporadic import LastYear, tsb
+from ml.forecast.sporadic import YearAgo, tsb
 
 LEAST_KNOWN: dict[Frequency, int] = {"D": 42, "W": 16, "M": 12}  # known periods that members need
 _NEW: dict[Frequency, int] = {"D": 7, "W": 3, "M": 2}  # known periods below which a series has no level of its own
@@ -52,7 +52,7 @@ def fallbacks(history: History, shared: Baseline) -> Fallbacks:
     reasons: list[str | None] = []
     reason: str | None
     forecast = usual.copy()
-    year_ago = LastYear.of(history)
+    year_ago = YearAgo.of(history)
     for row in range(len(history.ids)):
         if is_new[row]:
             reason, forecast[row] = _of_category(history, row)
@@ -65,7 +65,7 @@ def fallbacks(history: History, shared: Baseline) -> Fallbacks:
     return Fallbacks(tuple(reasons), forecast, own_spread)
 
 
-def _judge(history: History, row: int, usual: Array, year_ago: LastYear | None) -> tuple[str | None, Array]:
+def _judge(history: History, row: int, usual: Array, year_ago: YearAgo | None) -> tuple[str | None, Array]:
     y = history.y[row]
     known = y[np.isfinite(y)]
     unit, recent = _PERIODS[history.frequency], _RECENT[history.frequency]

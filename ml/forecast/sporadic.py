@@ -41,7 +41,7 @@ def tsb(y: Array) -> float:
 
 
 @dataclass(frozen=True)
-class LastYear:
+class YearAgo:
     """What a year ago tells of the periods to come.
 
     `season` (horizon,) is how much more all series sold then than just before; `level` (series, horizon) what each sold
@@ -53,7 +53,7 @@ class LastYear:
     kept: float
 
     @staticmethod
-    def of(history: History) -> LastYear | None:
+    def of(history: History) -> YearAgo | None:
         """None where fewer than ten series, or shorter ones, are known."""
         year, before = _YEAR[history.frequency], _BEFORE[history.frequency]
         cut, horizon = history.length, history.horizon
@@ -67,7 +67,7 @@ class LastYear:
             return None
         season, kept = level[both].sum(axis=0) / earlier, lately / earlier
         bounds = 1 / _AT_MOST, _AT_MOST
-        return LastYear(np.clip(season, *bounds), np.maximum(level, 0.0), float(np.clip(kept, *bounds)))
+        return YearAgo(np.clip(season, *bounds), np.maximum(level, 0.0), float(np.clip(kept, *bounds)))
 
     def moved(self, row: int, mean: float) -> Array:
         """A series' mean demand per period (horizon,) from its mean of now."""

@@ -93,6 +93,8 @@ def _folds(fitted: Fitted) -> Iterator[Trial]:
     for newer in reversed(range(len(fitted.backtest.origins))):
         fold = held_out(fitted, newer)
         assert fold is not None  # there are so many
+        if not np.isfinite(fold.truth).any():
+            continue
         measured = fold.measures()
         window = {"first": f"{fold.dates[0]:%Y-%m-%d}", "last": f"{fold.dates[-1]:%Y-%m-%d}"}
         others = {f"MASE_{name}": _of(measured, name)["MASE"] for name in (*fitted.backtest.names, NAIVE)}
