@@ -12,8 +12,9 @@ from ml.forecast.baseline import to_units
 from ml.forecast.ensemble import Fitted
 from ml.forecast.metrics import bias, coverage, mase, wape
 from ml.forecast.origins import Backtest, lengths
-from ml.forecast.panel import SEASON, Array
+from ml.forecast.panel import SEASON, Array, Panel
 from ml.forecast.settings import QUANTILES, column
+from ml.metrics import Ratio, paired_ratio
 
 EVERYTHING = "all"
 NAIVE = "seasonal naive"
@@ -91,6 +92,49 @@ def held_out(fitted: Fitted, newer: int = 0) -> HeldOut | None:
     said[NAIVE] = _naive(cube.y[:, :cut], SEASON[cube.frequency], fitted.horizon)
     scale = np.where(_is_scalable(history.y), last.scale, np.nan)
     return HeldOut(cube.dates[cut : cut + fitted.horizon], truth, said, mean, quantiles, scale, last.demand)
+
+
+def against(champion: Fitted, panel: Panel, seen: HeldOut, seed: int) -> Ratio | None:
+    """MASE of what was held out, by that of an earlier ensemble of the same kind, which had not seen it either.
+
+    An ensemble from before these days is asked at the same origin. One that learnt from some of them is not: what
+    counts is what it said at its own newest origin, of the days and series that both were judged on.
+    """
+    if (champion.panel.known, champion.panel.frequency, champion.horizon) != (
+        panel.known,
+        panel.frequency,
+        seen.truth.shape[1],
+    ):
+        return None
+    theirs = _asked(champion, panel, seen) if champion.panel.cut < seen.dates[0] else _said_then(champion)
+    if theirs is None:
+        return None
+    medians = theirs.reindex(index=list(panel.cube.ids), columns=seen.dates).to_numpy(float)
+    shared = replace(seen, truth=np.where(np.isfinite(medians), seen.truth, np.nan))
+    if not np.isfinite(shared.truth).any():
+        return None
+    return compared(shared.errors(ENSEMBLE), replace(shared, said={ENSEMBLE: medians}).errors(ENSEMBLE), seed)
+
+
+def compared(ours: Array, theirs: Array, seed: int) -> Ratio:
+    """The paired ratio over the series that both have an error of."""
+    there = np.isfinite(ours) & np.isfinite(theirs)
+    return paired_ratio(ours[there], theirs[there], seed=seed)
+
+
+def _asked(champion: Fitted, panel: Panel, seen: HeldOut) -> pd.DataFrame | None:
+    """What it says, with what was known before the days held out: medians, series x dates."""
+    frame = panel.frame[panel.frame["on"] <= seen.dates[-1]].copy()
+    frame.loc[frame["on"] >= seen.dates[0], "y"] = np.nan
+    if not frame["y"].notna().any():
+        return None
+    return champion.predict(replace(panel, frame=frame)).frame.pivot(index="series_id", columns="on", values="median")
+
+
+def _said_then(champion: Fitted) -> pd.DataFrame | None:
+    """What it said at its newest origin: medians, series x dates."""
+    own = held_out(champion)
+    return None if own is None else pd.DataFrame(own.said[ENSEMBLE], list(champion.panel.cube.ids), own.dates)
 
 
 def _is_scalable(known: Array) -> npt.NDArray[np.bool_]:

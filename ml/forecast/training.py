@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,11 +13,10 @@ from ml.experiment import Frames, Model, Trained, Trial
 from ml.forecast import figures, panels, uplift
 from ml.forecast.ensemble import Fitted, fit
 from ml.forecast.fallback import LEAST_KNOWN
-from ml.forecast.judgement import ENSEMBLE, EVERYTHING, NAIVE, HeldOut, held_out
+from ml.forecast.judgement import ENSEMBLE, EVERYTHING, NAIVE, against, compared, held_out
 from ml.forecast.model import ForecastModel
 from ml.forecast.panel import Panel
 from ml.forecast.settings import Settings
-from ml.metrics import Floats, Ratio, paired_ratio
 
 _SHORT = 180  # periods below which a history teaches little, and networks learn it in a few steps
 _EXAMPLE_SERIES = 2
@@ -54,14 +52,15 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
     of_revenue = None if revenue is None else fit(revenue, len(revenue.cube.dates) - revenue.cube.length, settings)
     measured = seen.measures()
     effects = uplift.by_category(panel, _ACTIONS)
-    errors, naive = _known(seen.errors(ENSEMBLE), seen.errors(NAIVE))
     return Trained(
         ForecastModel(fitted, of_revenue, measured),
         Evidence(
             measure="MASE",
             window=f"{seen.dates[0]:%Y-%m-%d} to {seen.dates[-1]:%Y-%m-%d}",
-            against_baseline=paired_ratio(errors, naive, seed=seed),
-            against_champion=_against(champion, panel, seen, seed),
+            against_baseline=compared(seen.errors(ENSEMBLE), seen.errors(NAIVE), seed),
+            against_champion=against(champion.demand, panel, seen, seed)
+            if isinstance(champion, ForecastModel)
+            else None,
         ),
         params={
             "frequency": panel.frequency,
@@ -106,34 +105,11 @@ def _small(seed: int) -> Settings:
     return Settings(seed=seed, origins=2, lstm_seeds=1, lstm_steps=60)
 
 
-def _known(ours: Floats, theirs: Floats) -> tuple[Floats, Floats]:
-    there = np.isfinite(ours) & np.isfinite(theirs)
-    return ours[there], theirs[there]
-
-
 def _of(measured: pd.DataFrame, member: str) -> dict[str, float]:
     rows = measured[(measured["member"] == member) & (measured["demand_class"] == EVERYTHING)]
     return {
         str(name).replace(" ", "_"): float(value) for name, value in zip(rows["measure"], rows["value"], strict=True)
     }
-
-
-def _against(champion: Model | None, panel: Panel, seen: HeldOut, seed: int) -> Ratio | None:
-    """The champion asked at the same origin, with what was known then."""
-    if not isinstance(champion, ForecastModel) or champion.demand.panel.known != panel.known:
-        return None
-    asked = champion.demand
-    if asked.panel.frequency != panel.frequency or asked.horizon != seen.truth.shape[1]:
-        return None
-    frame = panel.frame[panel.frame["on"] <= seen.dates[-1]].copy()
-    frame.loc[frame["on"] >= seen.dates[0], "y"] = np.nan
-    if not frame.loc[frame["on"] < seen.dates[0], "y"].notna().any():
-        return None
-    said = asked.predict(replace(panel, frame=frame)).frame
-    wide = said.pivot(index="series_id", columns="step", values="median").reindex(list(panel.cube.ids))
-    theirs = replace(seen, said={ENSEMBLE: wide.to_numpy(float)})
-    ours, others = _known(seen.errors(ENSEMBLE), theirs.errors(ENSEMBLE))
-    return paired_ratio(ours, others, seed=seed)
 
 
 def _example(panel: Panel) -> pd.DataFrame:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ml.forecast.ensemble import Fitted, fit
-from ml.forecast.judgement import ENSEMBLE, EVERYTHING, NAIVE, held_out
+from ml.forecast.judgement import ENSEMBLE, EVERYTHING, NAIVE, against, held_out
 from ml.forecast.panel import Panel
 from tests.ml.forecast.conftest import HORIZON, QUICK, with_y
 
@@ -55,3 +56,44 @@ def test_the_mean_is_measured_beside_the_median(rarely_sold: Fitted) -> None:
     assert found[ENSEMBLE, "bias of mean"] == pytest.approx((seen.mean.sum() - truth) / truth)
     assert found[ENSEMBLE, "bias"] == pytest.approx((seen.said[ENSEMBLE].sum() - truth) / truth)
     assert found[ENSEMBLE, "MASE"] < found[NAIVE, "MASE"]
+
+
+def before(panel: Panel, periods: int) -> Panel:
+    """The panel as it was so many periods ago."""
+    cut = panel.cut - pd.Timedelta(days=periods)
+    frame = panel.frame[panel.frame["on"] <= cut + pd.Timedelta(days=HORIZON)]
+    return Panel(frame.assign(y=frame["y"].where(frame["on"] <= cut)), "D", panel.known, panel.groups)
+
+
+def test_a_champion_is_compared_by_what_it_said_before_it_knew(panel: Panel, quick: Fitted) -> None:
+    seen = held_out(quick)
+    assert seen is not None
+    same = against(quick, panel, seen, 0)
+    assert same is not None
+    assert (same.value, same.low, same.high) == (1.0, 1.0, 1.0)  # asked today, it would know the answers
+    younger, older = (fit(before(panel, days), HORIZON, QUICK) for days in (2, HORIZON))
+    its_own = held_out(younger)
+    assert its_own is not None
+    shared = [day for day in its_own.dates if day in seen.dates]
+    assert len(shared) == HORIZON - 2
+    mine, theirs = (
+        np.abs(one.said[ENSEMBLE] - one.truth)[:, np.asarray(one.dates.isin(shared))].mean(axis=1) / seen.scale
+        for one in (seen, its_own)
+    )
+    judged = against(younger, panel, seen, 0)
+    assert judged is not None
+    assert judged.value == pytest.approx(mine.mean() / theirs.mean())
+    asked = older.predict().frame.pivot(index="series_id", columns="on", values="median").to_numpy()
+    judged = against(older, panel, seen, 0)
+    assert judged is not None
+    mine, theirs = (np.abs(said - seen.truth).mean(axis=1) / seen.scale for said in (seen.said[ENSEMBLE], asked))
+    assert judged.value == pytest.approx(mine.mean() / theirs.mean())
+
+
+def test_a_champion_of_another_kind_or_of_other_series_is_not_compared(panel: Panel, quick: Fitted) -> None:
+    seen = held_out(quick)
+    assert seen is not None
+    other = panel.frame.assign(series_id="x" + panel.frame["series_id"])
+    assert against(fit(Panel(other, "D", panel.known), HORIZON, QUICK), panel, seen, 0) is None
+    unaware = panel.frame.drop(columns="promotion")
+    assert against(fit(Panel(unaware, "D"), HORIZON, QUICK), panel, seen, 0) is None
