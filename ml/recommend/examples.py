@@ -42,10 +42,7 @@ class Examples:
 
 
 def training_cuts(history: History, settings: Settings) -> list[date]:
-    """Days to learn at, the latest first: rolling cuts, then those of last year's season.
-
-    Windows have ended, but for one that half has: what was new a fortnight ago is not in any older cut.
-    """
+    """Days to learn at, the latest first: rolling cuts whose window has ended, then those of last year's season."""
     if not history.events.height:
         raise UsageError(f"recommend: no sales are known at {history.cut}, so nothing can be learned; load sales first")
     begin = history.events["sold_on"].min()
@@ -58,8 +55,6 @@ def training_cuts(history: History, settings: Settings) -> list[date]:
     season = [history.cut - timedelta(days=LAST_YEAR + shift) for shift in shifts]
     found = [cut for cut in rolling + sorted(season, reverse=True) if cut >= earliest]
     found = [cut for cut in dict.fromkeys(found) if cut + timedelta(days=settings.window) <= history.cut]
-    if found and settings.half_cut and settings.window > 1:
-        found.insert(0, history.cut - timedelta(days=settings.window // 2))
     if not found:
         known, needed = (history.cut - begin).days, settings.warm_up + settings.window
         raise UsageError(f"recommend: sales are known for {known} days, learning needs {needed}; load older sales")

@@ -15,8 +15,6 @@ class Settings:
     """Days between training cuts."""
     cuts: int = 6
     """How many rolling training cuts; fewer where the history is short."""
-    half_cut: bool = True
-    """Whether the last half window teaches too; of it only the first half of what follows is known."""
     season_cuts: int = 2
     """How many more cuts a year earlier, at the season that is to be forecast; where the history reaches back."""
     warm_up: int = 60

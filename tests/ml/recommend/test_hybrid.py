@@ -94,13 +94,11 @@ def test_nothing_after_a_cut_changes_its_candidates_and_features(shop: History, 
 
 def test_training_cuts_end_before_the_cut_and_reach_last_season() -> None:
     history = made_history(made_events(customers=3, days=500))
-    half, *cuts = training_cuts(history, Settings())
-    assert half == CUT - timedelta(days=15)
+    cuts = training_cuts(history, Settings())
     assert cuts[0] == CUT - timedelta(days=30)
     assert len(cuts) == 6 + 2
     assert max(cuts) + timedelta(days=30) <= CUT
     assert CUT - timedelta(days=364) in cuts
-    assert training_cuts(history, Settings(half_cut=False)) == cuts
 
 
 def test_too_little_history_is_one_clear_message(shop: History, als: Als) -> None:
