@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +15,7 @@ from ml.forecast.baseline import Baseline
 from ml.forecast.panel import Array, History
 
 _BATCH = 50  # series; starting another process for fewer does not pay
+_WATCHED = 2.0  # seconds between two looks
 
 
 class Member(Protocol):
@@ -52,5 +55,16 @@ def on_all_cores(said: Callable[[History, Baseline], Array], history: History, s
     """What a local member says of each series, (series, horizon), with the series shared out to processes."""
     rows = np.arange(len(history.ids))
     parts = np.array_split(rows, max(1, round(len(rows) / _BATCH)))
-    asked = Parallel(n_jobs=min(len(parts), cpu_count()))
+    asked = Parallel(n_jobs=min(len(parts), cpu_count()), initializer=_end_with, initargs=(os.getpid(),))
     return np.concatenate(asked(delayed(said)(history.only(part), shared.only(part)) for part in parts))
+
+
+def _end_with(job: int) -> None:
+    """Let a process end when the job that began it has: killed, a job cannot tell its processes."""
+
+    def watch() -> None:
+        while os.getppid() == job:
+            threading.Event().wait(_WATCHED)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
