@@ -31,13 +31,19 @@ def mase(truth: Array, forecast: Array, scale: Array) -> Array:
 def wape(truth: Array, forecast: Array) -> float:
     """Sum of absolute errors over the sum of truths, as a fraction."""
     there = np.isfinite(truth)
-    return float(np.abs(truth - forecast)[there].sum() / np.abs(truth[there]).sum())
+    return _of_total(np.abs(truth - forecast)[there].sum(), truth[there])
 
 
 def bias(truth: Array, forecast: Array) -> float:
     """Sum of forecasts less truths over the sum of truths, as a fraction; above 0 is too much."""
     there = np.isfinite(truth)
-    return float((forecast - truth)[there].sum() / np.abs(truth[there]).sum())
+    return _of_total((forecast - truth)[there].sum(), truth[there])
+
+
+def _of_total(error: float, truth: Array) -> float:
+    """NaN where nothing was sold."""
+    total = float(np.abs(truth).sum())
+    return float(error) / total if total else float("nan")
 
 
 def pinball(truth: Array, quantile: Array, level: float, scale: Array) -> float:

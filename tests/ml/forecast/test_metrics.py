@@ -28,6 +28,11 @@ def test_measures_by_hand() -> None:
     assert metrics.pinball(truth, said, 0.9, np.ones(2)) == pytest.approx(((0.2 + 3.6) / 2 + 0.3) / 2)
 
 
+def test_of_nothing_sold_no_share_can_be_had() -> None:
+    nothing, said = np.zeros((2, 3)), np.ones((2, 3))
+    assert np.isnan([metrics.wape(nothing, said), metrics.bias(nothing, said)]).all()
+
+
 def test_a_paired_ratio_has_its_interval() -> None:
     theirs = np.random.default_rng(0).uniform(1, 2, 200)
     ratio, low, high = metrics.paired_ratio(0.9 * theirs, theirs)
