@@ -10,11 +10,11 @@ import pandas as pd
 
 from ml.forecast.baseline import to_units
 from ml.forecast.ensemble import Fitted
-from ml.forecast.metrics import bias, coverage, mase, wape
+from ml.forecast.metrics import bias, compared, coverage, mase, wape
 from ml.forecast.origins import Backtest, lengths
 from ml.forecast.panel import SEASON, Array, Panel
 from ml.forecast.settings import QUANTILES, column
-from ml.metrics import Ratio, paired_ratio
+from ml.metrics import Ratio
 
 EVERYTHING = "all"
 NAIVE = "seasonal naive"
@@ -114,12 +114,6 @@ def against(champion: Fitted, panel: Panel, seen: HeldOut, seed: int) -> Ratio |
     if not np.isfinite(shared.truth).any():
         return None
     return compared(shared.errors(ENSEMBLE), replace(shared, said={ENSEMBLE: medians}).errors(ENSEMBLE), seed)
-
-
-def compared(ours: Array, theirs: Array, seed: int) -> Ratio:
-    """The paired ratio over the series that both have an error of."""
-    there = np.isfinite(ours) & np.isfinite(theirs)
-    return paired_ratio(ours[there], theirs[there], seed=seed)
 
 
 def _asked(champion: Fitted, panel: Panel, seen: HeldOut) -> pd.DataFrame | None:

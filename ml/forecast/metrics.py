@@ -61,9 +61,14 @@ def coverage(truth: Array, low: Array, high: Array) -> float:
 
 def paired_ratio(ours: Array, theirs: Array, seed: int = 7, draws: int = 2000) -> tuple[float, float, float]:
     """Mean of `ours` over mean of `theirs` (one error per series), with its 95 % bootstrap interval over series."""
-    there = np.isfinite(ours) & np.isfinite(theirs)
-    found = ml.metrics.paired_ratio(ours[there], theirs[there], draws=draws, seed=seed)
+    found = compared(ours, theirs, seed, draws)
     return found.value, found.low, found.high
+
+
+def compared(ours: Array, theirs: Array, seed: int, draws: int = 1000) -> ml.metrics.Ratio:
+    """The paired ratio over the series that both have an error of."""
+    there = np.isfinite(ours) & np.isfinite(theirs)
+    return ml.metrics.paired_ratio(ours[there], theirs[there], draws=draws, seed=seed)
 
 
 def _row_means(values: Array) -> Array:

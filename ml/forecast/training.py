@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 
@@ -11,9 +9,10 @@ from lakehouse.errors import UsageError
 from ml.evidence import Evidence
 from ml.experiment import Frames, Model, Trained, Trial
 from ml.forecast import figures, panels, uplift
-from ml.forecast.ensemble import Fitted, fit
+from ml.forecast.ensemble import fit
 from ml.forecast.fallback import LEAST_KNOWN
-from ml.forecast.judgement import ENSEMBLE, EVERYTHING, NAIVE, against, compared, held_out
+from ml.forecast.judgement import ENSEMBLE, EVERYTHING, NAIVE, HeldOut, against, held_out
+from ml.forecast.metrics import compared
 from ml.forecast.model import ForecastModel
 from ml.forecast.panel import Panel
 from ml.forecast.settings import Settings
@@ -47,8 +46,8 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
         )
     settings = Settings(seed=seed) if length >= _SHORT or panel.frequency != "D" else _small(seed)
     fitted = fit(panel, horizon, settings)
-    seen = held_out(fitted)
-    assert seen is not None  # so long a history has an origin
+    folds = [fold for newer in range(len(fitted.backtest.origins)) if (fold := held_out(fitted, newer))][::-1]
+    seen = folds[-1]  # so long a history has an origin
     of_revenue = None if revenue is None else fit(revenue, len(revenue.cube.dates) - revenue.cube.length, settings)
     measured = seen.measures()
     effects = uplift.by_category(panel, _ACTIONS)
@@ -76,7 +75,7 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
         metrics=_of(measured, ENSEMBLE) | {"MASE_seasonal_naive": _of(measured, NAIVE)["MASE"]},
         example=_example(panel),
         trials=(
-            *_folds(fitted),
+            *(_trial(fold) for fold in folds if np.isfinite(fold.truth).any()),
             *(Trial(name, {"member": name}, _of(measured, name)) for name in fitted.backtest.names),
             *(
                 Trial(f"effect of {row.feature}, {row.category}", {}, {name: row[name] for name in _ESTIMATED})
@@ -87,18 +86,12 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
     )
 
 
-def _folds(fitted: Fitted) -> Iterator[Trial]:
-    """Every rolling origin judged by those before it, the first by none."""
-    for newer in reversed(range(len(fitted.backtest.origins))):
-        fold = held_out(fitted, newer)
-        assert fold is not None  # there are so many
-        if not np.isfinite(fold.truth).any():
-            continue
-        measured = fold.measures()
-        window = {"first": f"{fold.dates[0]:%Y-%m-%d}", "last": f"{fold.dates[-1]:%Y-%m-%d}"}
-        others = {f"MASE_{name}": _of(measured, name)["MASE"] for name in (*fitted.backtest.names, NAIVE)}
-        found = _of(measured, ENSEMBLE) | {name.replace(" ", "_"): value for name, value in others.items()}
-        yield Trial(f"origin {window['first']}", window, found)
+def _trial(fold: HeldOut) -> Trial:
+    """A rolling origin, judged by those before it; the first by none."""
+    measured = fold.measures()
+    window = {"first": f"{fold.dates[0]:%Y-%m-%d}", "last": f"{fold.dates[-1]:%Y-%m-%d}"}
+    others = {f"MASE_{name.replace(' ', '_')}": _of(measured, name)["MASE"] for name in fold.said if name != ENSEMBLE}
+    return Trial(f"origin {window['first']}", window, _of(measured, ENSEMBLE) | others)
 
 
 def _small(seed: int) -> Settings:
