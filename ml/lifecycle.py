@@ -6,6 +6,7 @@ the family's plain baseline, and the scored tables say so.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from lakehouse import delta, ledger, snapshot
-from lakehouse.errors import UsageError
+from lakehouse.errors import LakehouseError, UsageError
 from lakehouse.job import git_commit
 from lakehouse.lake import Lake, new_id
 from lakehouse.ledger import Journal
@@ -21,7 +22,9 @@ from lakehouse.table import Read
 from ml.evidence import CHALLENGER, CHAMPION, Decision, decide
 from ml.experiment import Experiment, Model, Served, Trained
 from ml.scoring import model_name, reads_of
-from ml.tracking import Store, evidence_tags
+from ml.tracking import Store, StoreError, evidence_tags
+
+log = logging.getLogger("shoplake")
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,7 @@ def _logged(lake: Lake, store: Store, experiment: Experiment, shop: str, seed: i
     """What a training came to, in a run of its own."""
     name, started = model_name(experiment, shop), lake.clock()
     frames, sources = _pinned(lake, experiment, shop)
-    champion = store.alias(name, CHAMPION)
-    served = None if champion is None else load(store, experiment, name, int(champion.version))
-    trained = experiment.train(frames, served, seed)
+    trained = experiment.train(frames, _champion(store, experiment, name), seed)
     evidence = trained.evidence
     ratios = {"against_baseline": evidence.against_baseline, "against_champion": evidence.against_champion}
     tags = evidence_tags(evidence.measure, evidence.window, ratios) | {"kind": kind, "shop": shop}
@@ -92,9 +93,26 @@ def _logged(lake: Lake, store: Store, experiment: Experiment, shop: str, seed: i
 
 
 def load(store: Store, experiment: Experiment, name: str, version: int) -> Model:
-    """A registered version, by our own code."""
+    """A registered version, by our own code; one that another version of the code made may be a `StoreError`."""
     with store.files(name, version) as folder:
-        return experiment.load(folder)
+        try:
+            return experiment.load(folder)
+        except LakehouseError:
+            raise
+        except Exception as error:
+            raise StoreError(f"{name} version {version} cannot be read ({error!r}); train again") from error
+
+
+def _champion(store: Store, experiment: Experiment, name: str) -> Model | None:
+    """What a new model is compared with. One that cannot be read must not keep its successor from being trained."""
+    champion = store.alias(name, CHAMPION)
+    if champion is None:
+        return None
+    try:
+        return load(store, experiment, name, int(champion.version))
+    except LakehouseError as error:
+        log.warning("the new model is compared with the baseline alone: %s", error)
+        return None
 
 
 def _pinned(lake: Lake, experiment: Experiment, shop: str) -> tuple[dict[str, DataFrame], dict[str, tuple[str, int]]]:

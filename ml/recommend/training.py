@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from lakehouse.errors import UsageError
 from ml.evidence import Evidence
 from ml.experiment import Frames, Model, Trained, Trial
-from ml.metrics import Floats, paired_ratio
+from ml.metrics import Floats, Ratio, paired_ratio
 from ml.recommend import als, evaluate, figures, metrics, ratings
 from ml.recommend.baselines import baselines, ranked
 from ml.recommend.candidates import TASKS, Task
@@ -84,11 +84,7 @@ def _trained(
             measure=f"1 - NDCG@10 for {'all products' if judged == 'ALL' else 'new products'}",
             window=f"{cut + timedelta(days=1)} to {history.cut}",
             against_baseline=_paired(lists[judged][HYBRID], lists[judged][BASE[judged]], bought[judged], seed),
-            against_champion=None
-            if not isinstance(champion, RecommendModel)
-            else _paired(
-                lists[judged][HYBRID], _of_champion(champion, known, bought[judged], judged), bought[judged], seed
-            ),
+            against_champion=_against(champion, known, lists[judged][HYBRID], bought[judged], judged, seed),
             must=_musts(lengths["NEW"]) if judged == "ALL" else {},
         ),
         params={
@@ -206,12 +202,22 @@ def _lists(
     return found
 
 
-def _of_champion(champion: RecommendModel, known: History, bought: pl.DataFrame, task: Task) -> pl.DataFrame:
+def _against(
+    champion: Model | None, known: History, ours: pl.DataFrame, bought: pl.DataFrame, task: Task, seed: int
+) -> Ratio | None:
+    """None without a champion, and with one that wants features which this version of the code does not have."""
+    if not isinstance(champion, RecommendModel):
+        return None
     asked = bought["customer_id"].unique().sort().to_list()
-    return champion.hybrid.recommend(known, asked, task, PLACES, spread=True)
+    try:
+        theirs = champion.hybrid.recommend(known, asked, task, PLACES, spread=True)
+    except UsageError as error:
+        log.warning("the new model is compared with the baseline alone: %s", error)
+        return None
+    return _paired(ours, theirs, bought, seed)
 
 
-def _paired(ours: pl.DataFrame, theirs: pl.DataFrame, bought: pl.DataFrame, seed: int) -> Any:
+def _paired(ours: pl.DataFrame, theirs: pl.DataFrame, bought: pl.DataFrame, seed: int) -> Ratio:
     return paired_ratio(_losses(ours, bought), _losses(theirs, bought), seed=seed)
 
 

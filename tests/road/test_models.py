@@ -27,7 +27,7 @@ from lakehouse.lake import Lake
 from lakehouse.table import Step, Table
 from ml import lifecycle, scorecard, scoring
 from ml.evidence import CHALLENGER, CHAMPION
-from ml.experiment import Experiment, Trained
+from ml.experiment import Experiment, Frames, Model, Trained
 from ml.families import FAMILIES
 from ml.segment.features import describe
 from ml.tracking import Store, StoreError
@@ -268,6 +268,29 @@ def test_a_broken_store_is_one_message(copied: Lake) -> None:
 def test_a_version_that_cannot_be_read_is_one_message(trained: Lake) -> None:
     with pytest.raises(StoreError, match=r"segment-big version 7 cannot be read .*; train again"):
         lifecycle.load(Store(trained), SEGMENT, "segment-big", 7)
+
+
+def test_a_champion_that_the_code_cannot_read_does_not_keep_another_from_being_trained(
+    copied: Lake, repeated: Experiment, caplog: pytest.LogCaptureFixture
+) -> None:
+    def of_another_version(folder: Path) -> Model:
+        raise KeyError("smearing")
+
+    asked: list[Model | None] = []
+
+    def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
+        asked.append(champion)
+        return repeated.train(frames, champion, seed)
+
+    other = replace(repeated, load=of_another_version, train=train)
+    with pytest.raises(
+        StoreError, match=r"segment-big version 1 cannot be read \(KeyError\('smearing'\)\); train again"
+    ):
+        lifecycle.serving(Store(copied), other, "big")
+    training = lifecycle.train(copied, Store(copied), other, "big", seed=0)
+    assert asked == [None]
+    assert (training.version, training.decision.promoted) == (2, True)
+    assert "compared with the baseline alone: segment-big version 1 cannot be read" in caplog.text
 
 
 def test_a_training_that_is_killed_changes_nothing_that_serves(
