@@ -14,7 +14,6 @@ elsewhere.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +25,7 @@ import numpy as np
 
 from benchmarks.forecast_contenders import CONTENDERS
 from benchmarks.forecast_data import online_retail, orange_juice, stallion, walmart
+from benchmarks.measure import cpu_seconds
 from lakehouse.errors import UsageError
 from ml.forecast.baseline import to_units
 from ml.forecast.ensemble import Fitted
@@ -170,11 +170,10 @@ def _mase(y: Array, answers: list[Array], cuts: tuple[int, ...], panel: Panel) -
 
 
 def _timed(task: Callable[[], _Answer]) -> tuple[_Answer, float]:
-    """An answer and the CPU seconds that it took, those of child processes (Prophet's) included."""
-    before = os.times()
+    """An answer and the CPU seconds that it took, those of child processes included, running ones too."""
+    before = cpu_seconds()
     answer = task()
-    after = os.times()
-    return answer, sum(after[:4]) - sum(before[:4])
+    return answer, cpu_seconds() - before
 
 
 if __name__ == "__main__":
