@@ -22,12 +22,13 @@ def save_backtest(backtest: Backtest, folder: Path) -> None:
         arrays |= {
             f"{number}.logs": one.logs,
             f"{number}.unit": one.unit,
+            f"{number}.smearing": one.smearing,
             f"{number}.spread": one.spread,
             f"{number}.scale": one.scale,
             f"{number}.fallback": one.fallback.forecast,
-            f"{number}.own_spread": one.fallback.own_spread,
         }
-        words.append({"demand": one.demand.tolist(), "reasons": list(one.fallback.reasons)})
+        fallback = {"kinds": list(one.fallback.kinds), "reasons": list(one.fallback.reasons)}
+        words.append({"demand": one.demand.tolist(), **fallback})
     np.savez_compressed(folder / _ARRAYS, **arrays)
     (folder / _WORDS).write_text(json.dumps({"names": list(backtest.names), "origins": words}, indent=1))
 
@@ -40,12 +41,11 @@ def load_backtest(folder: Path) -> Backtest:
             Origin(
                 logs=arrays[f"{number}.logs"],
                 unit=arrays[f"{number}.unit"],
+                smearing=arrays[f"{number}.smearing"],
                 spread=arrays[f"{number}.spread"],
                 scale=arrays[f"{number}.scale"],
                 demand=np.array(said["demand"]),
-                fallback=Fallbacks(
-                    tuple(said["reasons"]), arrays[f"{number}.fallback"], arrays[f"{number}.own_spread"]
-                ),
+                fallback=Fallbacks(tuple(said["kinds"]), tuple(said["reasons"]), arrays[f"{number}.fallback"]),
             )
             for number, said in enumerate(words["origins"])
         )

@@ -25,8 +25,6 @@ from ml.forecast.settings import QUANTILES, Settings
 
 __all__ = ["Fitted", "Forecast", "fit"]
 
-_MEAN_PRIOR = 0.5  # of an average category's volume: how much a category's mean correction leans on the panel's
-_AGREE = 0.2  # of a logarithm
 _FALLBACK = "fallback"
 
 
@@ -69,8 +67,7 @@ class Fitted:
         where = np.array([place.get(name, -1) for name in history.ids], dtype=np.intp)
         weight = _of_series(weights.learn(self.backtest), where, axis=1)
         median = weights.combine(said.logs, weight)
-        mean = to_units(median, said.unit) * self._correction(history.category)[:, None]
-        mean = np.where(said.fallback.used[:, None], said.fallback.forecast, mean)
+        mean = said.expected(median)
         quantiles = self.quantiles(said, median, where)
         _like_their_past(quantiles, said, history)
         off = history.closed[:, history.length :]
@@ -84,12 +81,7 @@ class Fitted:
 
     def expected(self) -> Array:
         """The means that the ensemble would have said at the rolling origins, in units of y."""
-        correction = self._correction(self.panel.cube.category)[:, None]
-        means = []
-        for logs, one in zip(self.medians(), self.backtest.origins, strict=True):
-            units = to_units(logs, one.unit)
-            means.append(np.where(one.fallback.used[:, None], one.fallback.forecast, units * correction))
-        return np.stack(means)
+        return np.stack([one.expected(said) for said, one in zip(self.medians(), self.backtest.origins, strict=True)])
 
     def save(self, folder: Path) -> None:
         """Write the ensemble as plain files into a new folder: Parquet, JSON, npz and the members' own."""
@@ -147,32 +139,6 @@ class Fitted:
         found = np.stack([to_units(one, said.unit) for one in logs])
         return _whole(found) if _counts_pieces(self.panel) else found
 
-    def _correction(self, category: tuple[str, ...]) -> Array:
-        """Truths over medians at the rolling origins, per category and drawn to the panel's, for series of `category`.
-
-        A median on the log scale lies below the mean; the ratio of sums is Duan's smearing (1983,
-        doi:10.1080/01621459.1983.10478017) weighted by volume. An origin that missed as no other did counts less: a
-        first Christmas is no property of medians.
-        """
-        if not self.backtest.origins:
-            return np.ones(len(category))
-        said = np.stack([to_units(m, one.unit) for m, one in zip(self.medians(), self.backtest.origins, strict=True)])
-        counts = np.isfinite(self.backtest.truth)
-        counts &= np.stack([~one.fallback.used for one in self.backtest.origins])[:, :, None]
-        sold = np.where(counts, self.backtest.truth, 0.0).sum(axis=2)
-        expected = np.where(counts, said, 0.0).sum(axis=2)
-        agree = _agreement(sold.sum(axis=1), expected.sum(axis=1))
-        sold, expected = agree @ sold, agree @ expected
-        overall = sold.sum() / expected.sum() if expected.sum() > 0 else 1.0
-        learnt = np.array(self.panel.cube.category)
-        prior = _MEAN_PRIOR * expected.sum() / len(set(learnt)) + 1e-9
-        ratio = {
-            name: (sold[learnt == name].sum() + prior * overall) / (expected[learnt == name].sum() + prior)
-            for name in set(learnt)
-        }
-        ratios: Array = np.array([ratio.get(name, overall) for name in category])
-        return np.clip(ratios, 0.7, 2.0)
-
 
 def fit(panel: Panel, horizon: int, settings: Settings | None = None) -> Fitted:
     """Learn to forecast `horizon` periods: members from all data, weights and intervals from rolling origins."""
@@ -188,12 +154,6 @@ def fit(panel: Panel, horizon: int, settings: Settings | None = None) -> Fitted:
     asked = members(settings)
     fit_members(asked, history, shared, fallbacks(history, shared))
     return Fitted(panel, horizon, settings, asked, tested, leaking(panel))
-
-
-def _agreement(sold: Array, expected: Array) -> Array:
-    """How much each origin counts: 1 if it missed like the median one, 1/2 if by 20 % more or less."""
-    missed = np.log(np.maximum(sold, 1e-9) / np.maximum(expected, 1e-9))
-    return np.asarray(1 / (1 + ((missed - np.median(missed)) / _AGREE) ** 2))
 
 
 def _same_kind(learnt: Panel, panel: Panel) -> None:
@@ -242,7 +202,7 @@ def _like_their_past(quantiles: Array, said: Origin, history: History) -> None:
     above = np.array(QUANTILES) > 0.5
     for row in np.flatnonzero(said.fallback.own_spread):
         known = history.y[row][np.isfinite(history.y[row])][-history.year :]
-        if not (said.fallback.reasons[row] or "").startswith("sporadic") or (known < 0).any():
+        if said.fallback.kinds[row] != "sporadic" or (known < 0).any():
             quantiles[:, row] = said.fallback.forecast[row] + np.quantile(known - known.mean(), QUANTILES)[:, None]
         else:
             relative = known / (known.mean() or 1.0)  # what sold nothing in a year may well sell nothing again

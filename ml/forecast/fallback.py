@@ -3,69 +3,80 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ml.forecast.baseline import Baseline, row_means, to_log
+from ml.forecast.beginners import NEW, Beginners
 from ml.forecast.panel import Array, Frequency, History
 from ml.forecast.sporadic import YearAgo, tsb
 
 LEAST_KNOWN: dict[Frequency, int] = {"D": 42, "W": 16, "M": 12}  # known periods that members need
-_NEW: dict[Frequency, int] = {"D": 7, "W": 3, "M": 2}  # known periods below which a series has no level of its own
 _RECENT: dict[Frequency, int] = {"D": 28, "W": 8, "M": 4}
 _PERIODS = {"D": "days", "W": "weeks", "M": "months"}
-_UNKNOWN = ("nothing known yet", "new,")  # how such reasons begin
 _INTERMITTENT = 0.5  # share of recent periods without demand above which demand is sporadic
+
+
+Kind = Literal["unknown", "nothing", "constant", "negative", "short", "sporadic"]
+_OWN_SPREAD: tuple[Kind, ...] = ("constant", "negative", "sporadic")
 
 
 @dataclass(frozen=True)
 class Fallbacks:
-    """Why members are not used, per series (None: they are), and the forecast (series, horizon) in units of y.
+    """Why members are not used, per series, as a kind and in words (None: they are), and the forecast instead.
 
-    `own_spread` (series,) are those whose intervals come from their own past.
+    `forecast` (series, horizon) is in units of y.
     """
 
+    kinds: tuple[Kind | None, ...]
     reasons: tuple[str | None, ...]
     forecast: Array
-    own_spread: npt.NDArray[np.bool_]
 
     @property
     def used(self) -> npt.NDArray[np.bool_]:
         """Which series fall back."""
-        return np.array([reason is not None for reason in self.reasons], dtype=bool)
+        return np.array([kind is not None for kind in self.kinds], dtype=bool)
 
     @property
     def unknown(self) -> npt.NDArray[np.bool_]:
         """Which series were not known, or hardly."""
-        return np.array([(reason or "").startswith(_UNKNOWN) for reason in self.reasons], dtype=bool)
+        return np.array([kind == "unknown" for kind in self.kinds], dtype=bool)
+
+    @property
+    def own_spread(self) -> npt.NDArray[np.bool_]:
+        """Those whose intervals come from their own past."""
+        return np.array([kind in _OWN_SPREAD for kind in self.kinds], dtype=bool)
 
 
 def fallbacks(history: History, shared: Baseline) -> Fallbacks:
     """Sort out the series that are unknown, too short, constant, negative or sporadic."""
-    recent = _RECENT[history.frequency]
-    level = row_means(shared.z[:, -recent:])
+    level = row_means(shared.z[:, -_RECENT[history.frequency] :])
     usual = shared.to_units(np.repeat(level[:, None], history.horizon, axis=1))
     counts = np.isfinite(history.y).sum(axis=1)
     # In a panel that is young itself, no series is newer than the others.
-    is_new = counts < np.clip(counts.max(initial=0), 1, _NEW[history.frequency])
-    reasons: list[str | None] = []
-    reason: str | None
-    forecast = usual.copy()
-    year_ago = YearAgo.of(history)
-    for row in range(len(history.ids)):
-        if is_new[row]:
-            reason, forecast[row] = _of_category(history, row)
-        else:
-            reason, forecast[row] = _judge(history, row, usual[row], year_ago)
-        reasons.append(reason)
-    own_spread = np.array(
-        [(reason or "").startswith(("constant", "negative", "sporadic")) for reason in reasons], dtype=bool
+    is_new = counts < np.clip(counts.max(initial=0), 1, NEW[history.frequency])
+    year_ago, beginners = YearAgo.of(history), Beginners.of(history)
+    judged = [
+        _as_others_began(history, row, beginners) if is_new[row] else _judge(history, row, usual[row], year_ago)
+        for row in range(len(history.ids))
+    ]
+    forecast = np.stack([usual[row] if one is None else one.forecast for row, one in enumerate(judged)])
+    return Fallbacks(
+        tuple(None if one is None else one.kind for one in judged),
+        tuple(None if one is None else one.reason for one in judged),
+        forecast,
     )
-    return Fallbacks(tuple(reasons), forecast, own_spread)
 
 
-def _judge(history: History, row: int, usual: Array, year_ago: YearAgo | None) -> tuple[str | None, Array]:
+class _Fallback(NamedTuple):
+    kind: Kind
+    reason: str
+    forecast: Array
+
+
+def _judge(history: History, row: int, usual: Array, year_ago: YearAgo | None) -> _Fallback | None:
     y = history.y[row]
     known = y[np.isfinite(y)]
     unit, recent = _PERIODS[history.frequency], _RECENT[history.frequency]
@@ -75,36 +86,40 @@ def _judge(history: History, row: int, usual: Array, year_ago: YearAgo | None) -
         return np.full(history.horizon, value)
 
     if (known == 0).all():
-        return f"nothing sold in {len(known)} known {unit}: forecast 0", flat(0.0)
+        return _Fallback("nothing", f"nothing sold in {len(known)} known {unit}: forecast 0", flat(0.0))
     if (known == known[0]).all():
-        return f"constant at {known[0]:g} in {len(known)} known {unit}: continued", flat(float(known[0]))
-    if known.mean() < 0 or (known < 0).mean() > 0.2:
-        share = (known < 0).mean()
-        return f"negative in {share:.0%} of {unit}: mean of the last {recent} {unit}", flat(
-            float(known[-recent:].mean())
+        return _Fallback(
+            "constant", f"constant at {known[0]:g} in {len(known)} known {unit}: continued", flat(float(known[0]))
         )
-    if len(known) < least:
-        return f"short: {len(known)} of {least} {unit} that members need: its level, moving as the others", usual
+    if known.mean() < 0 or (known < 0).mean() > 0.2:
+        told = f"negative in {(known < 0).mean():.0%} of {unit}: mean of the last {recent} {unit}"
+        return _Fallback("negative", told, flat(float(known[-recent:].mean())))
     lately = known[-history.year // 2 :]
     if (idle := float((lately <= 0).mean())) > _INTERMITTENT:
         told = f"sporadic: nothing sold in {idle:.0%} of the last {len(lately)} {unit}: smoothed mean (TSB)"
         if year_ago is None:
-            return told, flat(tsb(y))
-        return f"{told}, moved by last year", year_ago.moved(row, tsb(y))
-    return None, usual
+            return _Fallback("sporadic", told, flat(tsb(y)))
+        return _Fallback("sporadic", f"{told}, moved by last year", year_ago.moved(row, tsb(y)))
+    if len(known) < least:
+        told = f"short: {len(known)} of {least} {unit} that members need: its level, moving as the others"
+        return _Fallback("short", told, usual)
+    return None
 
 
-def _of_category(history: History, row: int) -> tuple[str, Array]:
-    """A new series: the median recent level of its category, or of all series. Its first order may be its only one."""
-    count, unit = int(np.isfinite(history.y[row]).sum()), _PERIODS[history.frequency]
-    recent = row_means(history.y[:, -_RECENT[history.frequency] :])
-    others = np.arange(len(history.ids)) != row
-    known = np.isfinite(history.y[:, -_RECENT[history.frequency] :]).any(axis=1) & others
+def _as_others_began(history: History, row: int, beginners: Beginners) -> _Fallback:
+    """A new series sells like others after they began; where none did, like the median of those there are."""
+    y = history.y[row]
+    own, unit = y[np.isfinite(y)], _PERIODS[history.frequency]
+    told = f"new, {len(own)} known {unit}" if len(own) else "nothing known yet"
+    if found := beginners.expected(history.category[row], own):
+        value, name = found
+        return _Fallback("unknown", f"{told}: as others of {name} began", np.full(history.horizon, value))
+    recent = history.y[:, -_RECENT[history.frequency] :]
+    known = np.isfinite(recent).any(axis=1) & (np.arange(len(history.ids)) != row)
     alike = known & (np.array(history.category) == history.category[row])
     chosen, name = (alike, f"category {history.category[row]}") if alike.any() else (known, "all series")
-    value = float(np.median(recent[chosen])) if chosen.any() else 0.0
-    told = f"{_UNKNOWN[1]} {count} known {unit}" if count else _UNKNOWN[0]
-    return f"{told}: median recent level of {name}", np.full(history.horizon, max(value, 0.0))
+    value = max(float(np.median(row_means(recent)[chosen])), 0.0) if chosen.any() else 0.0
+    return _Fallback("unknown", f"{told}: median recent level of {name}", np.full(history.horizon, value))
 
 
 def in_logs(fallback: Fallbacks, shared: Baseline) -> Array:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from ml.forecast.baseline import Baseline, baseline, row_medians, to_log
+from ml.forecast.baseline import Baseline, baseline, row_medians, to_log, to_units
 from ml.forecast.demand_class import classify
 from ml.forecast.fallback import Fallbacks, fallbacks, in_logs
 from ml.forecast.member import Member
 from ml.forecast.metrics import naive_scale
 from ml.forecast.panel import Array, Cube, Frequency, History
 from ml.forecast.settings import Settings
+from ml.forecast.smearing import smearing
 
 log = logging.getLogger("shoplake")
 
@@ -26,16 +27,22 @@ LEAST_BEFORE: dict[Frequency, int] = {"D": 84, "W": 65, "M": 24}
 class Origin:
     """All members' forecasts from one origin, on the log scale: `logs` (members, series, horizon).
 
-    `unit` (series,) turns logs into units of y; `spread` is the usual period-to-period movement of each series on the
-    log scale; `scale` its seasonal-naive error in units of y.
+    `unit` (series,) turns logs into units of y, and `smearing` those medians into means; `spread` is the usual
+    period-to-period movement of each series on the log scale; `scale` its seasonal-naive error in units of y.
     """
 
     logs: Array
     unit: Array
+    smearing: Array
     spread: Array
     scale: Array
     demand: npt.NDArray[np.str_]
     fallback: Fallbacks
+
+    def expected(self, median: Array) -> Array:
+        """The means, in units of y, where the members' medians on the log scale are these (series, horizon)."""
+        means = to_units(median, self.unit) * self.smearing[:, None]
+        return np.where(self.fallback.used[:, None], self.fallback.forecast, means)
 
 
 @dataclass(frozen=True)
@@ -69,10 +76,7 @@ class Backtest:
     def only(self, names: tuple[str, ...]) -> Backtest:
         """The same origins with some of the members."""
         kept = [self.names.index(name) for name in names]
-        origins = tuple(
-            Origin(one.logs[kept], one.unit, one.spread, one.scale, one.demand, one.fallback) for one in self.origins
-        )
-        return Backtest(names, origins, self.truth)
+        return Backtest(names, tuple(replace(one, logs=one.logs[kept]) for one in self.origins), self.truth)
 
 
 def members(settings: Settings) -> dict[str, Member]:
@@ -154,6 +158,7 @@ def ask(asked: dict[str, Member], history: History, shared: Baseline, fallback: 
     return Origin(
         logs=logs,
         unit=shared.unit,
+        smearing=smearing(history, shared, ~fallback.used),
         spread=np.clip(spread, usual / 4, usual * 4),
         scale=naive_scale(history.y, history.season),
         demand=classify(history.y),

@@ -83,18 +83,6 @@ def test_what_comes_after_the_cut_changes_nothing_before(panel: Panel) -> None:
     assert np.array_equal(early, backtest(shuffled[shuffled["on"] <= cut + pd.Timedelta(days=3 * HORIZON)]))
 
 
-def test_means_are_not_corrected_by_an_origin_unlike_all_others(quick: Fitted) -> None:
-    def mean_where_more_was_sold(*numbers: int) -> float:
-        truth = quick.backtest.truth.copy()
-        truth[list(numbers)] *= 2
-        other = replace(quick, backtest=replace(quick.backtest, truth=truth))
-        return float(other.predict().frame["mean"].sum())
-
-    usual = mean_where_more_was_sold()
-    assert mean_where_more_was_sold(0) == pytest.approx(usual, rel=0.1)
-    assert mean_where_more_was_sold(0, 1, 2) > 1.6 * usual
-
-
 def test_a_member_that_is_much_worse_has_no_weight(quick: Fitted) -> None:
     origins = quick.backtest.origins
     worse = type(quick.backtest)(

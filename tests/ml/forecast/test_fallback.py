@@ -137,3 +137,31 @@ def test_the_first_order_of_a_new_product_is_not_its_level() -> None:
     assert mine["fallback"].unique().tolist() == ["new, 1 known days: median recent level of category even"]
     others = said[said["series_id"].isin(["s1", "s3"])].groupby("series_id")["mean"].mean()
     assert others.min() * 0.5 < mine["mean"].mean() < others.max() * 1.5
+
+
+def begun(first: dict[str, int], huge: tuple[str, ...] = ()) -> Panel:
+    """Eight series, of which some began on a later day, with 9 pieces on every third day; `huge` ones with 90,000."""
+    panel, days = made_up(series=8), np.arange(120)
+    for series_id, day in first.items():
+        y = np.where((days - day) % 3 == 0, 9.0, 0.0)
+        if series_id in huge:
+            y[day] = 90_000.0
+        panel = with_y(panel, series_id, np.where(days < day, np.nan, y))
+    return panel
+
+
+@pytest.mark.parametrize("huge", [(), ("s0",), ("s5",)], ids=["none", "the new one", "one of the others"])
+def test_a_new_product_sells_as_others_after_they_began(huge: tuple[str, ...]) -> None:
+    panel = begun({"s0": 118, "s1": 40, "s3": 50, "s5": 60, "s6": 70, "s7": 80, "s4": 45}, huge)
+    history = (cube := panel.cube).until(cube.length, HORIZON)
+    found = fallbacks(history, baseline(history, QUICK))
+    assert found.kinds[0] == "unknown"
+    assert found.reasons[0] == "new, 2 known days: as others of all series began"
+    assert found.forecast[0] == pytest.approx(3.0, rel=0.4)
+
+
+def test_what_sells_rarely_has_its_way_as_soon_as_it_is_not_new() -> None:
+    history = (cube := begun({"s0": 100}).cube).until(cube.length, HORIZON)
+    found = fallbacks(history, baseline(history, QUICK))
+    assert found.kinds[0] == "sporadic"
+    assert found.forecast[0] == pytest.approx(3.0, rel=0.2)
