@@ -16,6 +16,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
 from gold.customer_segments import TIERS
 from lakehouse.errors import UsageError
@@ -74,8 +75,12 @@ class Space:
 
 
 def cluster(places: Floats, clusters: int, seed: int) -> KMeans:
-    """K-means with ten starts (S. Lloyd, "Least squares quantization in PCM", 1982)."""
-    return KMeans(clusters, n_init=10, random_state=seed).fit(places)
+    """K-means with ten starts (S. Lloyd, "Least squares quantization in PCM", 1982), on one thread.
+
+    Threads would wait for each other on matrices of four columns, and add up in an order of their own.
+    """
+    with threadpool_limits(1):
+        return KMeans(clusters, n_init=10, random_state=seed).fit(places)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from joblib import cpu_count
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from ml.forecast import arima
 from ml.forecast.baseline import Baseline, baseline
 from ml.forecast.member import on_all_cores
 from ml.forecast.panel import Array, History
@@ -40,6 +42,20 @@ def test_what_all_cores_say_is_what_one_says() -> None:
     history = (cube := made_up(SERIES).cube).until(cube.length, HORIZON)
     shared = baseline(history, QUICK)
     assert np.array_equal(on_all_cores(levels, history, shared), levels(history, shared))
+
+
+def test_arima_takes_one_thread_of_what_the_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def threads(history: History, shared: Baseline) -> Array:
+        seen.extend(library["num_threads"] for library in threadpool_info())
+        return levels(history, shared)
+
+    monkeypatch.setattr(arima, "_forecasts", threads)
+    history = (cube := made_up().cube).until(cube.length, HORIZON)
+    with threadpool_limits(2):
+        arima.Arima().forecast(history, baseline(history, QUICK))
+    assert set(seen) == {1}
 
 
 @pytest.mark.skipif(cpu_count() < 2, reason="one core has no other processes")
