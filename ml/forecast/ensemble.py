@@ -70,6 +70,7 @@ class Fitted:
         mean = said.expected(median)
         quantiles = self.quantiles(said, median, where)
         _like_their_past(quantiles, said, history)
+        _nothing_below_the_least(quantiles, history)
         off = history.closed[:, history.length :]
         mean[off], quantiles[:, off] = 0.0, 0.0
         return forecast_of(history, said, self.settings.members, weight, mean, np.sort(quantiles, axis=0))
@@ -202,9 +203,17 @@ def _like_their_past(quantiles: Array, said: Origin, history: History) -> None:
     above = np.array(QUANTILES) > 0.5
     for row in np.flatnonzero(said.fallback.own_spread):
         known = history.y[row][np.isfinite(history.y[row])][-history.year :]
-        if said.fallback.kinds[row] != "sporadic" or (known < 0).any():
+        if said.fallback.kinds[row] != "sporadic" or known.mean() < 0:
             quantiles[:, row] = said.fallback.forecast[row] + np.quantile(known - known.mean(), QUANTILES)[:, None]
         else:
             relative = known / (known.mean() or 1.0)  # what sold nothing in a year may well sell nothing again
             own = said.fallback.forecast[row] * np.quantile(relative, QUANTILES)[:, None]
             quantiles[:, row] = np.where(above[:, None], np.maximum(own, quantiles[:, row]), own)
+
+
+def _nothing_below_the_least(quantiles: Array, history: History) -> None:
+    """Lower bounds under the least that a series ever sold are 0: else periods without a sale would lie below them."""
+    least = np.where(history.y > 0, history.y, np.inf).min(axis=1, initial=np.inf)
+    for row, level in enumerate(QUANTILES):
+        if level < 0.5:
+            quantiles[row][(quantiles[row] > 0) & (quantiles[row] < least[:, None])] = 0.0

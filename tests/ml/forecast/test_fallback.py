@@ -120,6 +120,28 @@ def test_what_sold_nothing_for_a_year_may_well_sell_nothing_again() -> None:
     assert (said["q975"] > said["mean"]).all()
 
 
+def test_days_without_a_sale_lie_inside_the_intervals_of_what_sells_rarely_though_some_is_returned() -> None:
+    panel = now_and_then("2023-09-30")
+    mine = panel.frame[(panel.frame["series_id"] == "s0") & (panel.frame["on"] <= panel.cut)]
+    panel = with_y(panel, "s0", mine["y"].where(mine["on"] != pd.Timestamp("2023-05-05"), -3.0).to_numpy(float))
+    said = fit(panel, 60, QUICK).predict().frame.query("series_id == 's0'")
+    assert said["fallback"].str.startswith("sporadic").all()
+    assert (said[["q025", "q10"]] <= 0).all().all()
+    assert (said["q90"] > 0).all()
+
+
+def test_money_has_no_bound_below_the_least_that_was_ever_sold() -> None:
+    panel, random = made_up(series=6), np.random.default_rng(4)
+    for number in range(6):
+        amounts = np.where(random.random(120) < 0.3, 0.0, np.exp(5 + random.normal(size=120)))
+        panel = with_y(panel, f"s{number}", amounts)
+    said = fit(panel, HORIZON, QUICK).predict().frame
+    sold = panel.frame[panel.frame["y"] > 0].groupby("series_id")["y"].min()
+    for bound in ("q025", "q10"):
+        assert ((said[bound] == 0) | (said[bound] >= said["series_id"].map(sold))).all()
+        assert (said[bound] == 0).any()
+
+
 def test_single_negative_days_are_returns_and_count_as_nothing() -> None:
     panel = made_up(series=4)
     y = panel.frame.loc[(panel.frame["series_id"] == "s0") & panel.frame["y"].notna(), "y"].to_numpy().copy()
