@@ -98,7 +98,7 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
         as_sold = replace(history, y=cube.y[:, :cut])  # days off are a notion of ours
         truth = np.stack([when_open(cube, one, horizon) for one in before])
         tested = Backtest(settings.members, tuple(origins[one] for one in before), truth)
-        fitted = Fitted(panel, horizon, settings, {}, tested, {})
+        fitted = Fitted(_known_by(panel, cut), horizon, settings, {}, tested, {})
         for name, chosen in (("three", THREE), ("four", MEMBERS)):
             kept = [MEMBERS.index(one) for one in chosen]
             forecast = fitted.only(chosen).combined(history, replace(origins[cut], logs=origins[cut].logs[kept]))
@@ -157,6 +157,12 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
     for name, other in asked:
         ratio, low, high = paired_ratio(errors[name], errors[other])
         print(f"{name} / {other:26} {ratio:.3f} [{low:.3f}, {high:.3f}]")
+
+
+def _known_by(panel: Panel, cut: int) -> Panel:
+    """The panel as it was after `cut` periods."""
+    known = panel.frame["on"] < panel.cube.dates[cut]
+    return replace(panel, frame=panel.frame.assign(y=panel.frame["y"].where(known)))
 
 
 def _mase(y: Array, answers: list[Array], cuts: tuple[int, ...], panel: Panel) -> Array:
