@@ -84,6 +84,7 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
     said: dict[str, list[Array]] = {}
     means: list[Array] = []
     lasts: list[Array] = []
+    stocks: list[float] = []
     bounds: dict[int, list[tuple[Array, Array]]] = {80: [], 95: []}
     cpu: dict[str, float] = {}
     origins: dict[int, Origin] = {}
@@ -109,6 +110,7 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
                 plan = lead_time_demand(fitted.only(chosen), forecast, LEAD_TIME[cube.frequency])
                 sums = cube.y[:, cut : cut + LEAD_TIME[cube.frequency]].sum(axis=1)
                 lasts.append((sums <= plan["q95"].to_numpy(float))[np.isfinite(sums)])
+                stocks.append(float(plan["q95"].sum() / np.nansum(sums)))
                 bounds[80].append((wide["q10"], wide["q90"]))
                 bounds[95].append((wide["q025"], wide["q975"]))
         for number, name in enumerate(MEMBERS):
@@ -146,8 +148,9 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
         )
         alone = np.nanquantile([coverage(*one) for one in zip(truth, bottom, top, strict=True)], [0.1, 0.5, 0.9])
         print(f"  by class {by_class}; of single series 10th, 50th, 90th percentile {np.round(alone, 3).tolist()}")
-    held = np.concatenate(lasts).mean()
-    print(f"demand over a lead time of {LEAD_TIME[cube.frequency]}: the .95 quantile held {held:.3f}")
+    held, stock = np.concatenate(lasts).mean(), np.mean(stocks)
+    asked_for = f"the .95 quantile held {held:.3f}, and is {stock:.2f} times what was sold"
+    print(f"demand over a lead time of {LEAD_TIME[cube.frequency]}: {asked_for}")
     names, expected = np.array(cube.category), np.concatenate(means, axis=1)
     biases = [bias(truth[names == name], expected[names == name]) for name in np.unique(names)]
     print(f"bias of the mean by category, median of {len(biases)}: {np.median(np.abs(biases)):.4f} (absolute)")
