@@ -173,8 +173,8 @@ def without_outliers(values: Array) -> Array:
     return np.where(spread > 0, np.clip(values, middle - 4 * spread, middle + 4 * spread), values)
 
 
-def moving_mean(values: Array, reach: int) -> Array:
-    """The mean of each row over `reach` periods on both sides, over what is known; NaN where nothing is."""
+def moving_mean(values: Array, reach: int, least: int = 1) -> Array:
+    """The mean of each row over `reach` periods on both sides, over what is known; NaN where less than `least` is."""
     known = np.isfinite(values)
     kernel = np.ones(2 * reach + 1)
 
@@ -184,7 +184,7 @@ def moving_mean(values: Array, reach: int) -> Array:
 
     count = summed(known.astype(float))
     sums = summed(np.where(known, values, 0.0))
-    return np.where(count > 0.5, sums / np.maximum(count, 1), np.nan)
+    return np.where(count > least - 0.5, sums / np.maximum(count, 1), np.nan)
 
 
 def pooled(values: Array, category: tuple[str, ...]) -> Array:

@@ -18,7 +18,6 @@ _RECENT: dict[Frequency, int] = {"D": 28, "W": 8, "M": 4}
 _PERIODS = {"D": "days", "W": "weeks", "M": "months"}
 _INTERMITTENT = 0.5  # share of recent periods without demand above which demand is sporadic
 
-
 Kind = Literal["unknown", "nothing", "constant", "negative", "short", "sporadic"]
 _OWN_SPREAD: tuple[Kind, ...] = ("constant", "negative", "sporadic")
 

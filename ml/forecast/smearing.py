@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from ml.forecast.baseline import Baseline, to_log, to_units
+from ml.forecast.baseline import Baseline, moving_mean, to_log, to_units
 from ml.forecast.panel import Array, Frequency, History
 
 _AROUND: dict[Frequency, int] = {"D": 14, "W": 3, "M": 2}  # periods on either side that tell a series' level
@@ -22,19 +21,14 @@ def smearing(history: History, shared: Baseline, regular: npt.NDArray[np.bool_])
     there are few, and they are ruled by how the shop grew since.
     """
     y, base = history.y[:, -history.year :], shared.base[:, : history.length][:, -history.year :]
-    beyond = to_log(y, shared.unit) - base
-    reach = _AROUND[history.frequency]
-    level = pd.DataFrame(beyond.T).rolling(2 * reach + 1, center=True, min_periods=2).mean().to_numpy(float).T
+    level = moving_mean(to_log(y, shared.unit) - base, _AROUND[history.frequency], least=2)
     counts = np.isfinite(y) & np.isfinite(level) & regular[:, None]
     sold = np.where(counts, y, 0.0).sum(axis=1)
     said = np.where(counts, to_units(base + level, shared.unit), 0.0).sum(axis=1)
     if said.sum() <= 0:
         return np.ones(len(y))
     overall = sold.sum() / said.sum()
-    category = np.array(history.category)
-    prior = _PRIOR * said.sum() / len(set(history.category))
-    ratios = np.empty(len(y))
-    for name in set(history.category):
-        mine = category == name
-        ratios[mine] = (sold[mine].sum() + prior * overall) / (said[mine].sum() + prior)
-    return np.clip(ratios, 0.7, 2.0)
+    names, category = np.unique(history.category, return_inverse=True)
+    prior = _PRIOR * said.sum() / len(names)
+    ratio = (np.bincount(category, sold) + prior * overall) / (np.bincount(category, said) + prior)
+    return np.clip(ratio, 0.7, 2.0)[category]

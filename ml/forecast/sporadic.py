@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from ml.forecast.baseline import row_means
+from ml.forecast.baseline import moving_mean, row_means
 from ml.forecast.panel import Array, Frequency, History
 
 _DEMAND_RATE, _SIZE_RATE = 0.05, 0.1  # TSB's smoothing of how often, and of how much
@@ -81,5 +80,4 @@ def _known(y: Array) -> npt.NDArray[np.bool_]:
 
 def _around(y: Array, reach: int) -> Array:
     """The mean of the known periods within `reach` of each; NaN where more than half of them are unknown."""
-    rolling = pd.DataFrame(y.T).rolling(2 * reach + 1, center=True, min_periods=reach + 1)
-    return np.asarray(rolling.mean().to_numpy(float).T)
+    return moving_mean(y, reach, least=reach + 1)

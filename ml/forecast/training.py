@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from lakehouse.errors import UsageError
@@ -49,7 +48,8 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
     folds = [fold for newer in range(len(fitted.backtest.origins)) if (fold := held_out(fitted, newer))][::-1]
     seen = folds[-1]  # so long a history has an origin
     of_revenue = None if revenue is None else fit(revenue, len(revenue.cube.dates) - revenue.cube.length, settings)
-    measured = seen.measures()
+    measures = [fold.measures() for fold in folds]
+    measured = measures[-1]
     effects = uplift.by_category(panel, _ACTIONS)
     return Trained(
         ForecastModel(fitted, of_revenue, measured),
@@ -75,7 +75,7 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
         metrics=_of(measured, ENSEMBLE) | {"MASE_seasonal_naive": _of(measured, NAIVE)["MASE"]},
         example=_example(panel),
         trials=(
-            *(_trial(fold) for fold in folds if np.isfinite(fold.truth).any()),
+            *(_trial(fold, found) for fold, found in zip(folds, measures, strict=True) if len(found)),
             *(Trial(name, {"member": name}, _of(measured, name)) for name in fitted.backtest.names),
             *(
                 Trial(f"effect of {row.feature}, {row.category}", {}, {name: row[name] for name in _ESTIMATED})
@@ -86,9 +86,8 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
     )
 
 
-def _trial(fold: HeldOut) -> Trial:
+def _trial(fold: HeldOut, measured: pd.DataFrame) -> Trial:
     """A rolling origin, judged by those before it; the first by none."""
-    measured = fold.measures()
     window = {"first": f"{fold.dates[0]:%Y-%m-%d}", "last": f"{fold.dates[-1]:%Y-%m-%d}"}
     others = {f"MASE_{name.replace(' ', '_')}": _of(measured, name)["MASE"] for name in fold.said if name != ENSEMBLE}
     return Trial(f"origin {window['first']}", window, _of(measured, ENSEMBLE) | others)
