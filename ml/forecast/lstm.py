@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ml import networks
 from ml.forecast.baseline import Baseline
 from ml.forecast.panel import Array, History
 from ml.forecast.settings import Settings
@@ -39,7 +37,7 @@ class Lstm:
 
     def fit(self, history: History, shared: Baseline) -> None:
         """Learn from windows of all series; the networks' weights depend on the seed and the data alone."""
-        keras = _keras()
+        keras = networks.keras()
         self.networks = []
         windows = training_windows(history, shared, _MOST_WINDOWS, self.settings.seed)
         if len(windows.row) < 50:
@@ -71,36 +69,8 @@ class Lstm:
 
     def load(self, folder: Path) -> None:
         """Read the networks back, for forecasting only."""
-        keras = _keras()
+        keras = networks.keras()
         self.networks = [keras.saving.load_model(path, compile=False) for path in sorted(folder.glob("lstm_*.keras"))]
-
-
-@functools.cache
-def _keras() -> ModuleType:
-    """Keras on TensorFlow, without its start-up messages; some of them come before TensorFlow reads any setting."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same sums in the same order on every machine
-    with _silence():
-        import keras
-
-        keras.ops.zeros(1)  # starts the backend
-    module: ModuleType = keras
-    return module
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keep what native code writes to standard error out of sight."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _inputs(shared: Baseline, windows: Windows) -> list[Array]:
@@ -123,7 +93,7 @@ def _truth(windows: Windows) -> Array:
 
 
 def _network(shapes: tuple[tuple[int, ...], ...]) -> Model:
-    keras = _keras()
+    keras = networks.keras()
     layers = keras.layers
     past, future, series = (keras.Input(shape) for shape in shapes)
     _, short, long = layers.LSTM(_UNITS, return_state=True)(past)
@@ -138,7 +108,7 @@ def _network(shapes: tuple[tuple[int, ...], ...]) -> Model:
 @functools.lru_cache(maxsize=4)
 def _trainer(shapes: tuple[tuple[int, ...], ...], steps: int) -> Model:
     """A network compiled for training, which takes seconds, and so is used for all origins and seeds of one shape."""
-    keras = _keras()
+    keras = networks.keras()
     network = _network(shapes)
     rate = keras.optimizers.schedules.CosineDecay(_RATE, steps)
     network.compile(optimizer=keras.optimizers.Adam(rate, clipnorm=1.0), loss=_pinball(keras))

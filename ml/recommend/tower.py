@@ -8,17 +8,16 @@ cut give vectors to customers and products of any later one; they must be traine
 
 from __future__ import annotations
 
-import importlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ml import networks
+from ml.networks import dense
 from ml.recommend.neighbours import Scorer, normalised
 from ml.recommend.snapshot import Floats, Ints, Snapshot
 
@@ -63,9 +62,9 @@ class Tower:
         """Cosine of customer and product vectors."""
         words = _words(snapshot)
         half = len(self.weights) // 2
-        products = _forward(_product_attributes(snapshot, words), self.weights[half:])
+        products = _vectors(_product_attributes(snapshot, words), self.weights[half:])
         everything = np.ones(len(snapshot.age), bool)
-        customers = _forward(_customer_attributes(snapshot, words, everything, 0), self.weights[:half])
+        customers = _vectors(_customer_attributes(snapshot, words, everything, 0), self.weights[:half])
         return lambda rows: customers[rows] @ products.T
 
     def save(self, path: Path) -> None:
@@ -111,7 +110,7 @@ def _customer_attributes(snapshot: Snapshot, words: sparse.csr_matrix, known: ND
 
 
 def _trained(customers: Floats, products: Floats, row: Ints, target: Ints, seed: int) -> tuple[Floats, ...]:
-    keras = _keras()
+    keras = networks.keras()
     keras.utils.set_random_seed(seed)
     sides = [keras.Input((values.shape[1],)) for values in (customers, products)]
     layers = [[keras.layers.Dense(WIDTHS[0], "relu"), keras.layers.Dense(WIDTHS[1])] for _ in sides]
@@ -135,22 +134,7 @@ def _trained(customers: Floats, products: Floats, row: Ints, target: Ints, seed:
     return tuple(np.asarray(weight, np.float32) for pair in layers for layer in pair for weight in layer.get_weights())
 
 
-def _keras() -> ModuleType:
-    """Keras on TensorFlow, which tells what it found in the machine while it is loaded, past its own log level."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    screen = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        return importlib.import_module("keras")
-    finally:
-        os.dup2(screen, 2)
-        os.close(screen)
-        os.close(nowhere)
-
-
-def _forward(values: Floats, weights: tuple[Floats, ...]) -> Floats:
-    hidden = np.maximum(values @ weights[0] + weights[1], 0)
-    vectors = hidden @ weights[2] + weights[3]
+def _vectors(values: Floats, weights: tuple[Floats, ...]) -> Floats:
+    """Where a tower places its rows, on the unit sphere."""
+    vectors = dense(values, weights)
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), np.float32)
