@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ml.forecast.fallback import Fallbacks
 from ml.forecast.origins import Backtest, Origin
+from ml.forecast.scatter import Scatter
 
 _ARRAYS, _WORDS = "backtest.npz", "backtest.json"
 
@@ -22,7 +24,7 @@ def save_backtest(backtest: Backtest, folder: Path) -> None:
         arrays |= {
             f"{number}.logs": one.logs,
             f"{number}.unit": one.unit,
-            f"{number}.smearing": one.smearing,
+            **{f"{number}.{name}": values for name, values in asdict(one.scatter).items()},
             f"{number}.spread": one.spread,
             f"{number}.scale": one.scale,
             f"{number}.fallback": one.fallback.forecast,
@@ -41,7 +43,7 @@ def load_backtest(folder: Path) -> Backtest:
             Origin(
                 logs=arrays[f"{number}.logs"],
                 unit=arrays[f"{number}.unit"],
-                smearing=arrays[f"{number}.smearing"],
+                scatter=Scatter(**{field.name: arrays[f"{number}.{field.name}"] for field in fields(Scatter)}),
                 spread=arrays[f"{number}.spread"],
                 scale=arrays[f"{number}.scale"],
                 demand=np.array(said["demand"]),

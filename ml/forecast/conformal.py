@@ -39,7 +39,6 @@ def learn(
     spread: Array,
     demand: npt.NDArray[np.str_],
     parts: npt.NDArray[np.intp],
-    levels: tuple[float, ...] = QUANTILES,
 ) -> Intervals:
     """Conformal quantiles, pooled over the series of a demand class.
 
@@ -52,18 +51,18 @@ def learn(
     others as often as promised.
     """
     scores = residuals / _expected_width(residuals, spread)
-    offsets = {POOLED: _table(scores, parts, levels)}
+    offsets = {POOLED: _table(scores, parts)}
     for name in np.unique(demand):
         rows = demand == name
         if np.isfinite(scores[:, rows]).sum() >= _ENOUGH * len(np.unique(parts)):
-            offsets[str(name)] = _table(scores[:, rows], parts, levels)
+            offsets[str(name)] = _table(scores[:, rows], parts)
     return Intervals(offsets, _width(np.abs(residuals), spread[-1]))
 
 
-def untaught(spread: Array, horizon: int, levels: tuple[float, ...] = QUANTILES) -> Intervals:
+def untaught(spread: Array, horizon: int) -> Intervals:
     """Without any origin: normal quantiles of the usual movement, growing with the root of the step up to threefold."""
     growth = np.minimum(np.sqrt(np.arange(1, horizon + 1)), 3.0)
-    table = np.array([NormalDist().inv_cdf(level) for level in levels])[:, None] * growth[None, :]
+    table = np.array([NormalDist().inv_cdf(level) for level in QUANTILES])[:, None] * growth[None, :]
     return Intervals({POOLED: table}, spread)
 
 
@@ -85,33 +84,33 @@ def _width(sizes: Array, spread: Array) -> Array:
     return np.maximum(width, 1e-9)
 
 
-def _table(scores: Array, parts: npt.NDArray[np.intp], levels: tuple[float, ...]) -> Array:
+def _table(scores: Array, parts: npt.NDArray[np.intp]) -> Array:
     """Quantiles of scores (levels, horizon), one for each bucket of the horizon."""
-    table = np.zeros((len(levels), len(parts)))
+    table = np.zeros((len(QUANTILES), len(parts)))
     for part in np.unique(parts):
         cells = [one[:, parts == part] for one in scores]
         known = [one[np.isfinite(one)] for one in cells]
         if sum(map(len, known)):
-            table[:, parts == part] = _quantiles([one for one in known if len(one)], levels)[:, None]
+            table[:, parts == part] = _quantiles([one for one in known if len(one)])[:, None]
     return table
 
 
-def _quantiles(origins: list[Array], levels: tuple[float, ...]) -> Array:
+def _quantiles(origins: list[Array]) -> Array:
     """Quantiles of the scores of all origins, moved out (or in) from the median as far as unseen origins need."""
     together = np.concatenate(origins)
-    middle, found = float(np.median(together)), np.quantile(together, levels)
+    middle, found = float(np.median(together)), np.quantile(together, QUANTILES)
     if len(origins) < _ORIGINS:
         return np.asarray(found)
-    held = np.zeros((len(levels), len(_GROWTH)))
+    held = np.zeros((len(QUANTILES), len(_GROWTH)))
     for number, asked in enumerate(origins):
         others = np.concatenate(origins[:number] + origins[number + 1 :])
         centre = float(np.median(others))
-        for row, bound in enumerate(np.quantile(others, levels)):
+        for row, bound in enumerate(np.quantile(others, QUANTILES)):
             bounds = centre + _GROWTH * (bound - centre)
-            sign = 1.0 if levels[row] >= 0.5 else -1.0
+            sign = 1.0 if QUANTILES[row] >= 0.5 else -1.0
             held[row] += (sign * asked[:, None] <= sign * bounds[None, :]).sum(axis=0)
     share = held / len(together)
-    for row, level in enumerate(levels):
+    for row, level in enumerate(QUANTILES):
         enough = share[row] >= max(level, 1 - level)
         growth = _GROWTH[int(np.argmax(enough))] if enough.any() else _GROWTH[-1]
         found[row] = middle + growth * (found[row] - middle)

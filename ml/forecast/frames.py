@@ -11,6 +11,7 @@ import pandas as pd
 from ml.forecast.baseline import to_units
 from ml.forecast.origins import Origin
 from ml.forecast.panel import Array, History
+from ml.forecast.scatter import Scatter
 from ml.forecast.settings import QUANTILES, column
 
 
@@ -22,10 +23,12 @@ class Forecast:
     often above as below, for single series), q025, q05, q10, q50, q90, q95, q975 (quantiles), model (members with a
     weight, or "fallback"), fallback (why members were not used, or what was missing; None where nothing), is_fallback.
     `members`, a row per series, step and member: series_id, on, member, forecast (its median), weight (0 in fallbacks).
+    `scatter` is that of the series in the frame's order; a plain rule has none.
     """
 
     frame: pd.DataFrame
     members: pd.DataFrame
+    scatter: Scatter | None = None
 
 
 def forecast_of(
@@ -50,7 +53,7 @@ def forecast_of(
             keys[["series_id", "on"]].assign(member=name, forecast=forecast.reshape(-1), weight=shares.reshape(-1))
         )
     members = pd.concat(each).sort_values(["series_id", "on"], kind="stable", ignore_index=True)
-    return Forecast(keys.assign(**columns), members)
+    return Forecast(keys.assign(**columns), members, said.scatter)
 
 
 def _keys(history: History) -> pd.DataFrame:

@@ -9,15 +9,16 @@ import pandas as pd
 from scipy.stats import gamma
 
 from lakehouse.errors import UsageError
-from ml.forecast import conformal
-from ml.forecast.baseline import to_log, to_units
 from ml.forecast.ensemble import Fitted, Forecast
 from ml.forecast.panel import Array
+from ml.forecast.scatter import Scatter
 from ml.forecast.settings import column
 
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
-_ORIGINS = 4  # below which the sums of the past are too few to learn from
 _KNOWN = 0.6  # share of a past lead time, days off included, that must be known for its sum to count
+_UNTAUGHT = 0.1  # relative variance of a forecast where no origin tells it
+_GROSS = 0.5  # squared relative error from which an error is gross: one mistaken origin is not the rule
+_LEVEL_BOUNDS = 0.2, 5.0
 
 
 def lead_time_demand(
@@ -26,8 +27,11 @@ def lead_time_demand(
     """Quantiles of the sum over the first `periods` (one number, or one per series_id), a row per series.
 
     Columns: series_id, periods, mean, and a quantile per level (q50, q80, ...), in units of y. A reorder point is the
-    quantile of the service level wanted, its safety stock that quantile less the mean. Errors of single periods partly
-    cancel in a sum, so sums have a conformal step of their own, pooled over series; fit with at least 8 origins for it.
+    quantile of the service level wanted, its safety stock that quantile less the mean.
+
+    The sum is gamma distributed around its forecast (T. A. Burgin, "The gamma distribution and inventory control",
+    Operational Research Quarterly 26, 1975). Two things make its variance: the noise of single periods, which partly
+    cancel each other, and the error of the whole forecast, in proportion to it, as the rolling origins tell it.
     """
     ids = [str(one) for one in forecast.frame["series_id"].drop_duplicates()]
     mean = forecast.frame["mean"].to_numpy(float).reshape(len(ids), fitted.horizon)
@@ -38,68 +42,50 @@ def lead_time_demand(
         raise UsageError(
             f"lead times of {asked.min()} to {asked.max()} periods: between 1 and {fitted.horizon} can be had"
         )
-    place = {name: row for row, name in enumerate(fitted.panel.cube.ids)}
-    where = np.array([place.get(name, -1) for name in ids])
-    expected = np.empty(len(ids))
-    quantiles = np.empty((len(levels), len(ids)))
+    if forecast.scatter is None:
+        raise UsageError("a forecast by a plain rule does not tell how far sums vary: ask the rule itself")
+    expected, variance = np.empty(len(ids)), np.empty(len(ids))
     for length in np.unique(asked):
         rows = asked == length
-        sums = mean[rows, :length].sum(axis=1)
-        expected[rows] = sums
-        quantiles[:, rows] = _quantiles(fitted, int(length), sums, where[rows], levels)
-    values = {column(level): quantiles[row] for row, level in enumerate(levels)}
+        expected[rows] = mean[rows, :length].sum(axis=1)
+        noise = _noise(forecast.scatter, int(length), mean[:, :length].sum(axis=1))[rows]
+        variance[rows] = noise + _relative_variance(fitted, int(length)) * expected[rows] ** 2
+    values = {column(level): _quantile(level, expected, variance) for level in levels}
     return pd.DataFrame({"series_id": ids, "periods": asked, "mean": expected, **values})
 
 
-def _quantiles(
-    fitted: Fitted,
-    length: int,
-    sums: Array,
-    where: np.ndarray[tuple[int], np.dtype[np.intp]],
-    levels: tuple[float, ...],
-) -> Array:
-    unit = np.clip(sums, 1e-9, 1.0)
-    if len(fitted.backtest.origins) < _ORIGINS:
-        return _gamma(fitted, length, sums, where, levels)
-    spread = np.stack([one.spread for one in fitted.backtest.origins])
-    residuals = _residuals(fitted, length)[:, :, None]
-    last = fitted.backtest.origins[-1]
-    demand = np.where(last.fallback.used, "fallback", last.demand)
-    learnt = conformal.learn(residuals, spread, demand, np.zeros(1, dtype=np.intp), levels)
-    width = np.append(learnt.width, learnt.width.mean())[where]
-    everyone = np.append(demand, conformal.POOLED)[where]
-    intervals = conformal.Intervals(learnt.offsets, width)
-    logs = intervals.around(to_log(sums[:, None], unit), everyone)
-    return np.stack([to_units(one, unit)[:, 0] for one in logs])
+def _noise(scatter: Scatter, length: int, expected: Array) -> Array:
+    """The variance that single periods bring into a sum; it grows with the level, as that of counts does."""
+    level = np.clip(expected / np.maximum(scatter.usual * length, 1e-9), *_LEVEL_BOUNDS)
+    noise: Array = scatter.noise**2 * length * level
+    return noise
 
 
-def _gamma(
-    fitted: Fitted,
-    length: int,
-    sums: Array,
-    where: np.ndarray[tuple[int], np.dtype[np.intp]],
-    levels: tuple[float, ...],
-) -> Array:
-    """Where origins are few: gamma quantiles with the expected sum and the variance that single periods had.
+def _relative_variance(fitted: Fitted, length: int) -> float:
+    """The variance of forecasts of sums, over their square: what of past errors was more than noise.
 
-    T. A. Burgin, "The gamma distribution and inventory control", Operational Research Quarterly 26 (1975).
+    Series whose noise is small tell it best. It is one for all: a shop grows or shrinks as a whole.
     """
-    known = fitted.panel.cube.y
-    variance = np.nanvar(np.where(np.isfinite(known).any(axis=1, keepdims=True), known, 0.0), axis=1)
-    spread = np.append(variance, variance.mean())[where] * length
-    shape, scale = sums**2 / np.maximum(spread, 1e-9), spread / np.maximum(sums, 1e-9)
-    found = np.stack([gamma.ppf(level, np.maximum(shape, 1e-9), scale=np.maximum(scale, 1e-9)) for level in levels])
-    return np.where(sums > 0, np.nan_to_num(found), 0.0)
-
-
-def _residuals(fitted: Fitted, length: int) -> Array:
-    """Log of what was sold over what was expected in the first `length` periods of each origin, (origins, series)."""
-    truth, said = fitted.backtest.truth[:, :, :length], fitted.expected()[:, :, :length]
+    backtest = fitted.backtest
+    if not backtest.origins:
+        return _UNTAUGHT
+    truth, said = backtest.truth[:, :, :length], fitted.expected()[:, :, :length]
     known = np.isfinite(truth)
     sold = np.where(known, truth, 0.0).sum(axis=2)
     expected = np.where(known, said, 0.0).sum(axis=2)
-    rows = []
-    for one, other in zip(sold, expected, strict=True):
-        unit = np.clip(other, 1e-9, 1.0)
-        rows.append(to_log(one[:, None], unit)[:, 0] - to_log(other[:, None], unit)[:, 0])
-    return np.where((known.mean(axis=2) >= _KNOWN) & fitted.backtest.alike, np.stack(rows), np.nan)
+    counts = (known.mean(axis=2) >= _KNOWN) & backtest.alike & (expected > 0)
+    if not counts.any():
+        return _UNTAUGHT
+    noise = np.stack([_noise(one.scatter, length, sums) for one, sums in zip(backtest.origins, expected, strict=True)])
+    square = np.where(counts, expected, 1.0) ** 2
+    relative = np.clip(((sold - expected) ** 2 - noise) / square, -_GROSS, _GROSS)[counts]
+    weight = 1 / (noise / square + 0.1)[counts]
+    return max(float((weight * relative).sum() / weight.sum()), 0.0)
+
+
+def _quantile(level: float, expected: Array, variance: Array) -> Array:
+    """A gamma quantile by its mean and variance; 0 where nothing is expected."""
+    sold = expected > 0
+    mean, spread = np.where(sold, expected, 1.0), np.where(sold, np.maximum(variance, 1e-9), 1.0)
+    found = np.asarray(gamma.ppf(level, mean**2 / spread, scale=spread / mean), float)
+    return np.where(sold, np.nan_to_num(found), 0.0)

@@ -14,8 +14,8 @@ from ml.forecast.fallback import Fallbacks, fallbacks, in_logs
 from ml.forecast.member import Member
 from ml.forecast.metrics import naive_scale
 from ml.forecast.panel import Array, Cube, Frequency, History
+from ml.forecast.scatter import Scatter, scatter
 from ml.forecast.settings import Settings
-from ml.forecast.smearing import smearing
 
 log = logging.getLogger("shoplake")
 
@@ -27,13 +27,13 @@ LEAST_BEFORE: dict[Frequency, int] = {"D": 84, "W": 65, "M": 24}
 class Origin:
     """All members' forecasts from one origin, on the log scale: `logs` (members, series, horizon).
 
-    `unit` (series,) turns logs into units of y, and `smearing` those medians into means; `spread` is the usual
+    `unit` (series,) turns logs into units of y, and `scatter` those medians into means; `spread` is the usual
     period-to-period movement of each series on the log scale; `scale` its seasonal-naive error in units of y.
     """
 
     logs: Array
     unit: Array
-    smearing: Array
+    scatter: Scatter
     spread: Array
     scale: Array
     demand: npt.NDArray[np.str_]
@@ -41,7 +41,7 @@ class Origin:
 
     def expected(self, median: Array) -> Array:
         """The means, in units of y, where the members' medians on the log scale are these (series, horizon)."""
-        means = to_units(median, self.unit) * self.smearing[:, None]
+        means = to_units(median, self.unit) * self.scatter.smearing[:, None]
         return np.where(self.fallback.used[:, None], self.fallback.forecast, means)
 
 
@@ -158,7 +158,7 @@ def ask(asked: dict[str, Member], history: History, shared: Baseline, fallback: 
     return Origin(
         logs=logs,
         unit=shared.unit,
-        smearing=smearing(history, shared, ~fallback.used),
+        scatter=scatter(history, shared, ~fallback.used),
         spread=np.clip(spread, usual / 4, usual * 4),
         scale=naive_scale(history.y, history.season),
         demand=classify(history.y),

@@ -15,7 +15,7 @@ class Settings:
     """How an ensemble is built.
 
     `members` are the models that vote (all of `MEMBERS`, or some); `origins` how many rolling origins teach weights and
-    intervals (3 to 6 are enough for weights, sums over a lead time want 8) and `origin_step` the periods between them
+    intervals (3 to 6 are enough) and `origin_step` the periods between them
     (by default the horizon, less where the history is short). `seed` and `lstm_seeds` make results repeatable, and
     `lstm_steps` bounds the gradient steps of each network. `easter` aligns the weeks around Easter when a week is
     compared with last year's.

@@ -7,8 +7,8 @@ import pytest
 from ml.forecast.baseline import baseline
 from ml.forecast.ensemble import fit
 from ml.forecast.panel import Panel
-from ml.forecast.smearing import smearing
-from tests.ml.forecast.conftest import HORIZON, QUICK
+from ml.forecast.scatter import scatter
+from tests.ml.forecast.conftest import HORIZON, QUICK, with_y
 
 DAYS, SIGMA = 100, {"calm": 0.1, "wild": 0.9}
 
@@ -29,10 +29,28 @@ def noisy(series: int = 12) -> Panel:
 
 def test_a_mean_lies_above_its_median_as_far_as_its_category_varies() -> None:
     history = (cube := noisy().cube).until(cube.length, HORIZON)
-    found = smearing(history, baseline(history, QUICK), np.ones(len(history.ids), bool))
+    found = scatter(history, baseline(history, QUICK), np.ones(len(history.ids), bool)).smearing
     calm = np.array(history.category) == "calm"
     assert found[calm] == pytest.approx(np.exp(0.1**2 / 2), rel=0.06)  # drawn to the others a little
     assert found[~calm] == pytest.approx(np.exp(0.9**2 / 2), rel=0.12)
+
+
+def test_noise_is_what_single_periods_vary_around_their_level() -> None:
+    history = (cube := noisy().cube).until(cube.length, HORIZON)
+    found = scatter(history, baseline(history, QUICK), np.ones(len(history.ids), bool))
+    calm = np.array(history.category) == "calm"
+    for mine, sigma in ((calm, 0.1), (~calm, 0.9)):
+        mean = 200 * np.exp(sigma**2 / 2)
+        assert found.usual[mine].mean() == pytest.approx(mean, rel=0.1)
+        assert found.noise[mine].mean() == pytest.approx(mean * np.sqrt(np.exp(sigma**2) - 1), rel=0.15)
+
+
+def test_a_series_without_a_sale_has_no_noise() -> None:
+    panel = with_y(noisy(2), "calm 0", 0.0)
+    history = panel.cube.until(panel.cube.length, HORIZON)
+    found = scatter(history, baseline(history, QUICK), np.ones(4, bool))
+    assert (found.noise[0], found.usual[0]) == (0, 0)
+    assert np.isfinite([found.noise, found.usual, found.smearing]).all()
 
 
 def test_a_young_shop_without_an_origin_has_means_too() -> None:
@@ -49,4 +67,4 @@ def test_a_young_shop_without_an_origin_has_means_too() -> None:
 
 def test_where_nothing_is_regular_nothing_is_known() -> None:
     history = (cube := noisy(2).cube).until(cube.length, HORIZON)
-    assert (smearing(history, baseline(history, QUICK), np.zeros(4, bool)) == 1).all()
+    assert (scatter(history, baseline(history, QUICK), np.zeros(4, bool)).smearing == 1).all()
