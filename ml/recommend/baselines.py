@@ -21,7 +21,7 @@ def baselines(snapshot: Snapshot, factors: als.Factors | None) -> dict[str, Scor
         "buy it again": lambda rows: np.asarray(own[rows].todense() + lately * np.float32(1e-6), np.float32),
         "item kNN": neighbours.similar_products(snapshot.bought, neighbours.product_cosine(snapshot)),
         "user kNN": neighbours.alike_customers(snapshot),
-        "EASE": neighbours.similar_products(snapshot.bought, linear.ease_weights(snapshot)),
+        "EASE": neighbours.similar_products(snapshot.bought, linear.ease_weights(snapshot, snapshot.bought)),
     }
     if factors is not None:
         products = factors.products_of(snapshot.products)

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from ml.recommend import als, content, linear, neighbours
 from ml.recommend.neighbours import Scorer
-from ml.recommend.popularity import bought_first, by_country, seasonal
+from ml.recommend.popularity import LAST_YEAR, bought_first, by_country, seasonal
 from ml.recommend.settings import Settings
 from ml.recommend.snapshot import Floats, Ints, Snapshot
 from ml.recommend.tower import Tower
@@ -42,6 +42,10 @@ QUOTAS: Mapping[str, tuple[int, int]] = {
     "first_7": (30, 60),
     "seasonal": (40, 60),
     "country": (30, 30),
+    "ridge_season_new": (0, 60),
+    "alike_first": (0, 60),
+    "next_new": (0, 60),
+    "ease_120": (0, 50),
 }
 
 
@@ -65,12 +69,15 @@ def generators(
     """All that can score any product for any customer of a snapshot, by name."""
     own = snapshot.matrix(snapshot.decayed(120))
     baskets = neighbours.basket_cosine(snapshot)
-    ridge, ridge_new = linear.ridge_scorers(snapshot, settings.window)
+    window = settings.window
+    ridge, ridge_new = linear.ridge_scorers(snapshot, window, [number * window for number in range(4)])
+    _, ridge_season_new = linear.ridge_scorers(snapshot, window, [LAST_YEAR - window])
+    lately_bought = snapshot.matrix(snapshot.last_age < 120)
     lately, lately_new = neighbours.alike_lately(snapshot)
     vectors = content.text_vectors(snapshot.texts, seed=settings.seed)
     found: dict[str, Scorer] = {
         "own": lambda rows: np.asarray(own[rows].todense(), np.float32),
-        "ease": neighbours.similar_products(snapshot.bought, linear.ease_weights(snapshot)),
+        "ease": neighbours.similar_products(snapshot.bought, linear.ease_weights(snapshot, snapshot.bought)),
         "alike": neighbours.alike_customers(snapshot),
         "lately": lately,
         "lately_new": lately_new,
@@ -88,6 +95,10 @@ def generators(
         "first_7": _same_for_all(bought_first(snapshot, 7)),
         "seasonal": _same_for_all(seasonal(snapshot, settings.window)),
         "country": by_country(snapshot, 30),
+        "ridge_season_new": ridge_season_new,
+        "alike_first": neighbours.alike_first(snapshot),
+        "next_new": neighbours.next_new(snapshot),
+        "ease_120": neighbours.similar_products(lately_bought, linear.ease_weights(snapshot, lately_bought)),
     }
     if factors is not None:
         products = factors.products_of(snapshot.products)
@@ -122,8 +133,9 @@ def _admitted(block: Ints, scores: Mapping[str, Floats], seen: sparse.csr_matrix
         worth = values.copy() if task == "NEW" else values
         if task == "NEW":
             worth[bought] = -np.inf
-        best = np.argpartition(-worth, quota - 1, axis=1)[:, :quota]
-        np.put_along_axis(admitted, best, True, axis=1)
+        speaks = np.flatnonzero(((worth != 0) & (worth > -np.inf)).any(axis=1))  # the others would propose at random
+        best = np.argpartition(-worth[speaks], quota - 1, axis=1)[:, :quota]
+        admitted[speaks[:, None], best] = True
     if task == "NEW":
         admitted[bought] = False
     chosen = admitted.nonzero()

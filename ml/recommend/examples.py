@@ -23,10 +23,11 @@ from ml.recommend.tower import Tower
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Rows x features, whether each candidate was bought, and the number of rows of each customer and cut, in order."""
+    """Rows x features, each candidate's product_id, whether it was bought, and the rows of each customer and cut."""
 
     names: tuple[str, ...]
     values: Floats
+    products: pl.Series
     bought: NDArray[np.int8]
     groups: Ints
 
@@ -38,7 +39,7 @@ class Examples:
             np.concatenate([part.bought for part in parts]),
             np.concatenate([part.groups for part in parts]),
         )
-        return cls(parts[0].names, values, bought, groups)
+        return cls(parts[0].names, values, pl.concat([part.products for part in parts]), bought, groups)
 
 
 def training_cuts(history: History, settings: Settings) -> list[date]:
@@ -96,4 +97,5 @@ def _sampled(
     drawn = generator.random(len(label)) < keep_rate(candidates, negatives)
     kept = np.flatnonzero(buyer & (label | drawn))
     groups = pl.Series(candidates.customer[kept]).rle().struct.field("len").to_numpy().astype(np.int64)
-    return Examples(names, values[kept], label[kept].astype(np.int8), groups)
+    products = tables.snapshot.products.gather(candidates.product[kept])
+    return Examples(names, values[kept], products, label[kept].astype(np.int8), groups)

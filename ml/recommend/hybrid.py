@@ -128,7 +128,8 @@ class Hybrid:
                 raise UsageError(
                     f"recommend: the model is of another schema ({', '.join(lacking[:5])}); train it again"
                 )
-            score, odds = ranker.score(values, candidates.customer)
+            products = snapshot.products.gather(candidates.product)
+            score, odds = ranker.score(values, candidates.customer, products)
             odds += np.log(keep_rate(candidates, self.settings.negatives))  # training saw only a sample of the unbought
             order = np.lexsort((candidates.product, -score, candidates.customer))
             chance = 1 / (1 + np.exp(-odds))
@@ -189,7 +190,7 @@ def train(history: History, als: Als | None, settings: Settings) -> Hybrid:
 def fit_rankers(found: Mapping[Task, Examples], settings: Settings) -> dict[Task, Ranker]:
     """A ranker per task; where nobody bought anything new, the one for ALL serves NEW too, and the other way round."""
     fitted = {
-        task: Ranker.fit(part.names, part.values, part.bought, part.groups, settings.trees[task], settings)
+        task: Ranker.fit(part, settings.trees[task], settings)
         for task, part in found.items()
         if part.bought.any() and not part.bought.all()
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
@@ -10,10 +12,13 @@ from ml.recommend.neighbours import Scorer, Similarity, inverse_frequency, most_
 from ml.recommend.snapshot import Floats, Ints, Snapshot
 
 
-def ease_weights(snapshot: Snapshot, ridge: float = 500.0) -> Similarity:
-    """The weights of EASE (Steck, "Embarrassingly shallow autoencoders", WWW 2019), diagonal 0."""
+def ease_weights(snapshot: Snapshot, bought: sparse.csr_matrix, ridge: float = 500.0) -> Similarity:
+    """The weights of EASE (Steck, "Embarrassingly shallow autoencoders", WWW 2019), diagonal 0.
+
+    `bought` (customers x products of the snapshot) is what it learns from.
+    """
     among = most_bought(snapshot)
-    bought = snapshot.bought[:, among]
+    bought = bought[:, among]
     gram = np.asarray((bought.T @ bought).todense(), np.float32)
     gram[np.diag_indices(len(gram))] += ridge
     factor, lower = linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
@@ -24,17 +29,17 @@ def ease_weights(snapshot: Snapshot, ridge: float = 500.0) -> Similarity:
     return Similarity(among, np.ascontiguousarray(found, np.float32), snapshot.shape[1])
 
 
-def ridge_scorers(snapshot: Snapshot, window: int, windows: int = 4, ridge: float = 8.0) -> tuple[Scorer, Scorer]:
+def ridge_scorers(snapshot: Snapshot, window: int, ends: Sequence[int], ridge: float = 8.0) -> tuple[Scorer, Scorer]:
     """What customers with such a history bought in the window that followed it, and what of it was new to them.
 
-    Rows are the customers active in each of the last `windows` windows of `window` days, with the history before it
-    (cosine of its rarity-weighted products); targets are their purchases in it. Kernel ridge regression on those,
-    applied to the history of today.
+    Rows are the customers active in each of the windows of `window` days that ended `ends` days ago, with the history
+    before it (cosine of its rarity-weighted products); targets are their purchases in it. Kernel ridge regression on
+    those, applied to the history of today; nothing where nobody was active.
     """
     rarity = inverse_frequency(snapshot)
     inputs, everything, unseen = [], [], []
-    for number in range(windows):
-        end, start = number * window, (number + 1) * window
+    for end in ends:
+        start = end + window
         known = _pairs(snapshot, snapshot.age >= start)
         then = _pairs(snapshot, (snapshot.age >= end) & (snapshot.age < start))
         rows = np.flatnonzero((np.diff(known.indptr) > 0) & (np.diff(then.indptr) > 0))

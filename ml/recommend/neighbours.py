@@ -65,6 +65,8 @@ def inverse_frequency(snapshot: Snapshot) -> sparse.csr_matrix:
 def strongest(similarity: NDArray[np.float32], keep: int) -> sparse.csr_matrix:
     """Each row's `keep` greatest positive entries as a sparse matrix."""
     keep = min(keep, similarity.shape[1])
+    if not keep:
+        return sparse.csr_matrix(similarity.shape, dtype=np.float32)
     columns = np.argpartition(-similarity, keep - 1, axis=1)[:, :keep]
     values = np.take_along_axis(similarity, columns, axis=1)
     rows = np.repeat(np.arange(len(similarity)), keep)
@@ -143,9 +145,14 @@ def alike_customers(snapshot: Snapshot, neighbours: int = 200, decay: float = 12
     return score
 
 
+def _recent_profile(snapshot: Snapshot) -> sparse.csr_matrix:
+    """Customers by their purchases, weighted by rarity and age, of length 1."""
+    return normalised(snapshot.matrix(np.log1p(snapshot.decayed(240))) @ inverse_frequency(snapshot))
+
+
 def alike_lately(snapshot: Snapshot, neighbours: int = 400) -> tuple[Scorer, Scorer]:
     """What customers with the same purchases, by rarity and age, bought lately; and what of it was new to them."""
-    profile = normalised(snapshot.matrix(np.log1p(snapshot.decayed(240))) @ inverse_frequency(snapshot))
+    profile = _recent_profile(snapshot)
     lately = snapshot.matrix(snapshot.decayed(15))
     fresh = snapshot.matrix(np.exp(-snapshot.first_age / 30))
     kept: dict[bytes, sparse.csr_matrix] = {}
@@ -164,6 +171,36 @@ def alike_lately(snapshot: Snapshot, neighbours: int = 400) -> tuple[Scorer, Sco
         return lambda rows: np.asarray((alike(rows) @ taken).todense(), np.float32)
 
     return scorer(lately), scorer(fresh)
+
+
+def alike_first(snapshot: Snapshot, neighbours: int = 150, days: int = 10) -> Scorer:
+    """What the most alike of those who ordered in the last `days` days bought then for the first time."""
+    active = np.unique(snapshot.order_customer[snapshot.order_age < days])
+    profile = _recent_profile(snapshot)
+    fresh = snapshot.matrix(snapshot.first_age < days)[active]
+
+    def score(rows: Ints) -> Floats:
+        similarity = np.asarray((profile[rows] @ profile[active].T).todense(), np.float32)
+        similarity[rows[:, None] == active[None, :]] = 0
+        return np.asarray((strongest(similarity, neighbours) @ fresh).todense(), np.float32)
+
+    return score
+
+
+def next_new(snapshot: Snapshot, orders: int = 3, shrink: float = 10.0) -> Scorer:
+    """What customers bought for the first time in the order after one with a product of the last `orders` orders."""
+    among = most_bought(snapshot)
+    by_customer = np.lexsort((np.arange(len(snapshot.order_customer)), snapshot.order_customer))
+    follows = np.diff(snapshot.order_customer[by_customer]) == 0
+    before, after = by_customer[:-1][follows], by_customer[1:][follows]
+    shape = (len(snapshot.order_age), snapshot.shape[1])
+    lines = (snapshot.order, snapshot.product)
+    ordered = sparse.csr_matrix((np.ones(len(snapshot.order), np.float32), lines), shape=shape)[before][:, among]
+    is_first = (snapshot.age == snapshot.first_age[snapshot.line_pair]).astype(np.float32)
+    fresh = sparse.csr_matrix((is_first, lines), shape=shape)[after][:, among]
+    told = np.asarray((ordered.T @ fresh).todense(), np.float32)
+    told /= np.asarray(ordered.sum(axis=0)).ravel()[:, None] + np.float32(shrink)
+    return similar_products(last_orders(snapshot, orders), Similarity(among, told, snapshot.shape[1]))
 
 
 def next_in_catalogue(snapshot: Snapshot, reach: int = 3, decay: float = 120.0) -> Scorer:

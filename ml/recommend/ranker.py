@@ -1,4 +1,4 @@
-"""The second stage: gradient-boosted trees that put candidates in order (lambdarank), steadied by their probability."""
+"""The second stage: boosted trees and a network put candidates in order, steadied by their probability."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+from ml.recommend.examples import Examples
+from ml.recommend.network import Network
 from ml.recommend.settings import Settings
 from ml.recommend.snapshot import Floats, Ints
 
@@ -30,17 +33,16 @@ TREES = {
 
 @dataclass(frozen=True, eq=False)
 class Ranker:
-    """Lambdarank (Burges 2010) and a binary model, whose scores are mixed as z-scores within each customer."""
+    """Lambdarank (Burges 2010), a binary model and a network; their scores are mixed as z-scores of each customer."""
 
     lambdarank: lightgbm.Booster
     binary: lightgbm.Booster
-    binary_weight: float
+    network: Network | None
+    settings: Settings
 
     @classmethod
-    def fit(
-        cls, names: tuple[str, ...], values: Floats, bought: NDArray[Any], groups: Ints, trees: int, settings: Settings
-    ) -> Ranker:
-        """Learn from rows x features, whether each was bought, and the rows of each customer and cut, in order."""
+    def fit(cls, found: Examples, trees: int, settings: Settings) -> Ranker:
+        """Learn from examples."""
         import lightgbm
 
         common: dict[str, Any] = TREES | {
@@ -48,28 +50,36 @@ class Ranker:
             "min_data_in_leaf": settings.min_rows,
             "seed": settings.seed,
         }
-        rows = lightgbm.Dataset(values, bought, group=groups, feature_name=list(names), params=common)
+        names = list(found.names)
+        rows = lightgbm.Dataset(found.values, found.bought, group=found.groups, feature_name=names, params=common)
         ranking = {"objective": "lambdarank", "learning_rate": 0.06, "lambdarank_truncation_level": 25}
         lambdarank = lightgbm.train(common | ranking, rows, trees)
         binary = lightgbm.train(common | {"objective": "binary", "learning_rate": 0.1}, rows, settings.binary_trees)
-        return cls(lambdarank, binary, settings.binary_weight)
+        network = None
+        if settings.network:
+            network = Network.fit(found.values, found.products, found.bought, found.groups, settings.seed)
+        return cls(lambdarank, binary, network, settings)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The features that it was trained with, in order."""
         return tuple(self.lambdarank.feature_name())
 
-    def score(self, values: Floats, customer: Ints) -> tuple[Floats, Floats]:
+    def score(self, values: Floats, customer: Ints, products: pl.Series) -> tuple[Floats, Floats]:
         """A score to rank each customer's candidates by, and the log odds of a purchase among candidates as sampled."""
         ranking = np.asarray(self.lambdarank.predict(values, num_threads=1))
         odds = np.asarray(self.binary.predict(values, num_threads=1, raw_score=True))
-        mixed = _z(ranking, customer) + self.binary_weight * _z(odds, customer)
+        mixed = _z(ranking, customer) + self.settings.binary_weight * _z(odds, customer)
+        if self.network is not None:
+            mixed += self.settings.network_weight * _z(self.network.score(values, products), customer)
         return mixed.astype(np.float32), odds.astype(np.float32)
 
     def save(self, folder: Path, name: str) -> None:
-        """Write both models as LightGBM's text."""
+        """Write the trees as LightGBM's text, the network as npz."""
         self.lambdarank.save_model(folder / f"{name}.lambdarank.txt")
         self.binary.save_model(folder / f"{name}.binary.txt")
+        if self.network is not None:
+            self.network.save(folder / f"{name}.network.npz")
 
     @classmethod
     def load(cls, folder: Path, name: str, settings: Settings) -> Ranker:
@@ -77,7 +87,8 @@ class Ranker:
         import lightgbm
 
         models = [lightgbm.Booster(model_file=folder / f"{name}.{kind}.txt") for kind in ("lambdarank", "binary")]
-        return cls(models[0], models[1], settings.binary_weight)
+        network = folder / f"{name}.network.npz"
+        return cls(models[0], models[1], Network.load(network) if network.exists() else None, settings)
 
 
 def _z(values: NDArray[Any], customer: Ints) -> NDArray[Any]:

@@ -30,6 +30,10 @@ class Settings:
     """Training rows that a leaf needs at least."""
     binary_weight: float = 0.5
     """Weight of the binary model's z-score beside that of lambdarank."""
+    network: bool = True
+    """Whether a network ranks beside the trees."""
+    network_weight: float = 1.0
+    """Weight of the network's z-score beside that of lambdarank."""
     tower: bool = True
     """Whether the two towers propose candidates."""
     coverage_cost: float = 0.01

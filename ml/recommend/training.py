@@ -92,6 +92,7 @@ def _trained(
             "training_cuts": settings.cuts,
             "season_cuts": settings.season_cuts,
             "tower": settings.tower,
+            "network": settings.network,
             "customers": events["customer_id"].n_unique(),
             "products": snapshot.shape[1],
             **{f"als_{name}": value for name, value in ALS.items()},
@@ -168,7 +169,7 @@ def _settings(days: int, customers: int, seed: int) -> Settings:
         )
     large = customers >= _MANY_CUSTOMERS
     if days >= 365:
-        return Settings(seed=seed, tower=large)
+        return Settings(seed=seed, tower=large, network=large)
     window = max(7, min(30, days // 4))
     return Settings(
         window=window,
@@ -181,6 +182,7 @@ def _settings(days: int, customers: int, seed: int) -> Settings:
         leaves=15,
         min_rows=50,
         tower=large,
+        network=large,
         seed=seed,
     )
 

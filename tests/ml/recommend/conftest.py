@@ -16,7 +16,16 @@ from ml.recommend.settings import Settings
 
 CUT = date(2024, 8, 31)
 FAMILIES = ("red candle", "blue mug", "green garden", "white heart", "steel kitchen", "paper party")
-SMALL = Settings(cuts=3, step=15, trees={"ALL": 15, "NEW": 15}, binary_trees=10, leaves=7, min_rows=20, tower=False)
+SMALL = Settings(
+    cuts=3,
+    step=15,
+    trees={"ALL": 15, "NEW": 15},
+    binary_trees=10,
+    leaves=7,
+    min_rows=20,
+    tower=False,
+    network=False,
+)
 
 
 def made_events(customers: int = 80, days: int = 240, seed: int = 1, until: date = CUT) -> pl.DataFrame:

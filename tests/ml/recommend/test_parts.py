@@ -9,12 +9,14 @@ import polars as pl
 import pytest
 
 from ml.recommend import neighbours
+from ml.recommend.candidates import pool
 from ml.recommend.coverage import spread
 from ml.recommend.features import ranks
 from ml.recommend.history import History
 from ml.recommend.items import CoPurchases, cart_suggestions, item_neighbours
-from ml.recommend.linear import ease_weights
+from ml.recommend.linear import ease_weights, ridge_scorers
 from ml.recommend.pairs import pair_table
+from ml.recommend.popularity import LAST_YEAR
 from ml.recommend.reasons import Reasons
 from ml.recommend.snapshot import Snapshot
 
@@ -80,7 +82,7 @@ def test_ease_is_its_closed_form() -> None:
     inverse = np.linalg.inv(bought.T @ bought + 2 * np.eye(3))
     expected = -inverse / np.diag(inverse)[None, :]
     np.fill_diagonal(expected, 0)
-    assert np.allclose(ease_weights(snapshot, 2.0).values, expected, atol=1e-5)
+    assert np.allclose(ease_weights(snapshot, snapshot.bought, 2.0).values, expected, atol=1e-5)
 
 
 def test_of_a_large_catalogue_only_the_most_bought_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,6 +99,54 @@ def test_of_a_large_catalogue_only_the_most_bought_are_compared(monkeypatch: pyt
     scores = neighbours.similar_products(snapshot.bought, frequent)(rows)
     assert np.allclose(scores[:, [cup, jar]], snapshot.bought[:, [cup, jar]] @ frequent.values)
     assert not scores[:, mug].any()
+
+
+def test_what_is_bought_newly_after_a_product() -> None:
+    history = _history(
+        ("ann", "o1", date(2024, 1, 1), "mug"),
+        ("ann", "o2", date(2024, 2, 1), "mug jar"),
+        ("ben", "o3", date(2024, 1, 5), "mug"),
+        ("ben", "o4", date(2024, 2, 5), "jar"),
+        ("cat", "o5", date(2024, 3, 30), "mug"),
+        ("dan", "o6", date(2024, 3, 30), "jar"),
+    )
+    snapshot = Snapshot.of(history, 180)
+    jar, mug = range(2)
+    scores = neighbours.next_new(snapshot, orders=1, shrink=1e-6)(np.arange(4))
+    cat, dan = 2, 3
+    assert scores[cat, jar] == pytest.approx(1)  # after both orders with a mug that one followed, a jar was new
+    assert scores[cat, mug] == 0  # a mug came again, and is not new
+    assert not scores[dan].any()
+
+
+def test_what_the_alike_of_late_bought_first() -> None:
+    history = _history(
+        ("ann", "o1", date(2024, 1, 1), "mug cup"),
+        ("ann", "o2", date(2024, 3, 28), "jar"),
+        ("ben", "o3", date(2024, 1, 5), "mug cup"),
+        ("ben", "o4", date(2024, 2, 28), "hat"),
+        ("cat", "o5", date(2024, 2, 1), "mug"),
+        ("dan", "o6", date(2024, 2, 1), "fan"),
+    )
+    snapshot = Snapshot.of(history, 180)
+    scores = neighbours.alike_first(snapshot, neighbours=2, days=10)(np.arange(4))
+    bought_by = {name: set(snapshot.products.filter(pl.Series(scores[row] > 0))) for row, name in enumerate("abcd")}
+    assert bought_by == {"a": set(), "b": {"jar"}, "c": {"jar"}, "d": set()}
+    assert not neighbours.alike_first(snapshot, days=0)(np.arange(4)).any()
+
+
+def test_last_years_window_says_nothing_to_a_shop_without_one() -> None:
+    snapshot = Snapshot.of(HISTORY, 180)
+    for scorer in ridge_scorers(snapshot, 30, [LAST_YEAR - 30]):
+        assert not scorer(np.arange(3)).any()
+
+
+def test_who_scores_nothing_proposes_nothing() -> None:
+    snapshot = Snapshot.of(HISTORY, 180)
+    silent = {"next_new": lambda rows: np.zeros((len(rows), 3), np.float32)}
+    assert not len(pool(snapshot, silent, np.arange(3), ("NEW",))["NEW"].product)
+    speaking = {"next_new": lambda rows: np.tile(np.array([0, 0, 1], np.float32), (len(rows), 1))}
+    assert len(pool(snapshot, speaking, np.arange(3), ("NEW",))["NEW"].product)
 
 
 def test_equal_scores_share_their_place() -> None:
