@@ -30,7 +30,7 @@ def save_backtest(backtest: Backtest, folder: Path) -> None:
             f"{number}.fallback": one.fallback.forecast,
         }
         fallback = {"kinds": list(one.fallback.kinds), "reasons": list(one.fallback.reasons)}
-        words.append({"demand": one.demand.tolist(), **fallback})
+        words.append({"demand": one.demand.tolist(), "knows_year": one.knows_year, **fallback})
     np.savez_compressed(folder / _ARRAYS, **arrays)
     (folder / _WORDS).write_text(json.dumps({"names": list(backtest.names), "origins": words}, indent=1))
 
@@ -47,6 +47,7 @@ def load_backtest(folder: Path) -> Backtest:
                 spread=arrays[f"{number}.spread"],
                 scale=arrays[f"{number}.scale"],
                 demand=np.array(said["demand"]),
+                knows_year=said["knows_year"],
                 fallback=Fallbacks(tuple(said["kinds"]), tuple(said["reasons"]), arrays[f"{number}.fallback"]),
             )
             for number, said in enumerate(words["origins"])

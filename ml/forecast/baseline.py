@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ml.forecast.design import design, designs_against
 from ml.forecast.last_year import weekly_alignment
-from ml.forecast.panel import YEAR, Array, History
+from ml.forecast.panel import YEAR, Array, Frequency, History
 from ml.forecast.settings import Settings
 
 _SMOOTHING = 0.6  # how much of a series' own week-to-week noise is taken out of last year
@@ -24,9 +24,9 @@ _SWEEPS = 3  # of season and effects in turn
 _BELIEFS = (1.0, 0.75, 0.5, 0.25, 0.0)  # shares of last year's weeks that may be expected again
 _MUCH_BETTER = 1.15  # another share than the whole must be: Christmas comes once, and hardly counts among all weeks
 _HALF_LIFE_YEARS = 1.0
-_WEEKS_FOR_LAST_YEAR = 60
 _YEAR_DAYS = YEAR["D"]
-_DAYS_FOR_YEAR = _YEAR_DAYS + 56  # the days that two years have tell growth from season
+# From when on there is a season of the year; the days that two years have tell its growth from it.
+_FOR_YEAR: dict[Frequency, int] = {"D": _YEAR_DAYS + 56, "W": 60, "M": 18}
 _SMOOTH_DAYS = 10  # on both sides
 _BELIEF = 0.8  # of what one or two years show of a season
 _NOTHING_IS_RARE = 0.02  # share of periods without demand up to which a series is one of ratios
@@ -77,13 +77,18 @@ def to_units(logs: Array, unit: Array) -> Array:
     return np.clip(np.expm1(np.minimum(logs, 30.0)) * unit[:, None], 0, None)
 
 
+def knows_year(history: History) -> bool:
+    """Whether the past is long enough for a season of the year."""
+    return history.length >= _FOR_YEAR[history.frequency]
+
+
 def baseline(history: History, settings: Settings) -> Baseline:
     """Learn the shared part from the past of a whole panel."""
     unit = _unit(history.y)
     logs = to_log(history.y, unit)
     age = np.arange(history.length)[::-1]
     recency: Array = 0.5 ** (age / (_HALF_LIFE_YEARS * history.year))
-    if history.frequency == "W" and history.length >= _WEEKS_FOR_LAST_YEAR:
+    if history.frequency == "W" and knows_year(history):
         base, columns = _against_last_year(logs, history, recency, settings)
         everywhere = columns.shape[2]
     else:
@@ -110,11 +115,11 @@ def _backfitted(logs: Array, history: History, columns: Array, recency: Array) -
 
 def _seasons(logs: Array, history: History) -> Array:
     """What weekdays and the time of the year, or months, are expected to do, (series, T + horizon)."""
-    if history.frequency == "M" and history.length >= 18:
+    if history.frequency == "M" and knows_year(history):
         return _seasonality(logs, history.dates.month.to_numpy() - 1, 12, history.category)
     if history.frequency == "D" and history.length >= 21:
         week = _seasonality(logs, history.dates.dayofweek.to_numpy(), 7, history.category)
-        if history.length < _DAYS_FOR_YEAR:
+        if not knows_year(history):
             return week
         return week + _year(logs - week[:, : history.length], len(history.dates), history.category)
     return np.zeros((len(history.ids), len(history.dates)))

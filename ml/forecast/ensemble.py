@@ -122,12 +122,13 @@ class Fitted:
 
     def quantiles(self, said: Origin, median: Array, where: npt.NDArray[np.intp]) -> Array:
         """Quantiles (levels, series, horizon) in units of y; a regular series' middle one is the ensemble's median."""
-        origins = self.backtest.origins
-        if origins:
-            last = origins[-1]
+        tested = self.backtest
+        if tested.origins:
+            last, telling = tested.origins[-1], tested.seasoned
+            residuals = np.where(tested.alike[:, :, None], tested.true_logs - self.medians(), np.nan)
             learnt = conformal.learn(
-                np.where(self.backtest.alike[:, :, None], self.backtest.true_logs - self.medians(), np.nan),
-                np.stack([one.spread for one in origins]),
+                residuals[telling],
+                np.stack([one.spread for one in tested.origins])[telling],
                 np.where(last.fallback.used, _FALLBACK, last.demand),
                 weights.buckets(self.horizon),
             )

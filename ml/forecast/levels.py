@@ -66,6 +66,7 @@ def _own_quantiles(fitted: Fitted, mean: Array, groups: list[str]) -> Array:
     unit = np.clip(mean.mean(axis=1), 1e-9, 1.0)
     residuals = np.stack([to_log(a, unit) - to_log(b, unit) for a, b in zip(sold, expected, strict=True)])
     residuals[np.stack([_sums(there, names, groups) for there in known]) == 0] = np.nan
+    residuals = residuals[fitted.backtest.seasoned]
     spread = np.ones(residuals.shape[:2])
     intervals = conformal.learn(residuals, spread, np.full(len(groups), "sum"), buckets(fitted.horizon))
     logs = intervals.around(to_log(mean, unit), np.full(len(groups), "sum"))

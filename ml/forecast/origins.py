@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ml.forecast.baseline import Baseline, baseline, row_medians, to_log, to_units
+from ml.forecast.baseline import Baseline, baseline, knows_year, row_medians, to_log, to_units
 from ml.forecast.demand_class import classify
 from ml.forecast.fallback import Fallbacks, fallbacks, in_logs
 from ml.forecast.member import Member
@@ -29,6 +29,7 @@ class Origin:
 
     `unit` (series,) turns logs into units of y, and `scatter` those medians into means; `spread` is the usual
     period-to-period movement of each series on the log scale; `scale` its seasonal-naive error in units of y.
+    `knows_year` says whether the past was long enough for a season of the year.
     """
 
     logs: Array
@@ -38,6 +39,7 @@ class Origin:
     scale: Array
     demand: npt.NDArray[np.str_]
     fallback: Fallbacks
+    knows_year: bool
 
     def expected(self, median: Array) -> Array:
         """The means, in units of y, where the members' medians on the log scale are these (series, horizon)."""
@@ -72,6 +74,15 @@ class Backtest:
         used = np.stack([one.fallback.used for one in self.origins])
         unknown = np.stack([one.fallback.unknown for one in self.origins])
         return np.asarray((used == used[-1]) & (unknown == unknown[-1]))
+
+    @property
+    def seasoned(self) -> npt.NDArray[np.intp]:
+        """The origins that tell how far forecasts of now are off: those that knew a year if the newest did, else all.
+
+        Before a first Christmas is over, a forecast misses it by a factor, which the next one does not.
+        """
+        knew = [one.knows_year for one in self.origins]
+        return np.flatnonzero(np.array(knew, bool) == knew[-1]) if knew else np.zeros(0, np.intp)
 
     def only(self, names: tuple[str, ...]) -> Backtest:
         """The same origins with some of the members."""
@@ -163,4 +174,5 @@ def ask(asked: dict[str, Member], history: History, shared: Baseline, fallback: 
         scale=naive_scale(history.y, history.season),
         demand=classify(history.y),
         fallback=fallback,
+        knows_year=knows_year(history),
     )

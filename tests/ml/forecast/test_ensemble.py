@@ -156,3 +156,17 @@ def test_too_little_history_still_forecasts(days: int, origins: int) -> None:
 def test_three_periods_are_too_few() -> None:
     with pytest.raises(UsageError, match="3 known periods: at least 4"):
         fit(made_up(days=3), HORIZON, QUICK)
+
+
+def test_an_origin_from_before_the_first_year_does_not_widen_intervals_that_know_one(quick: Fitted) -> None:
+    tested = quick.backtest
+    missed = np.concatenate([tested.truth[:1] * 50, tested.truth[1:]])
+    knew = tuple(replace(one, knows_year=number > 0) for number, one in enumerate(tested.origins))
+    usual = _width(quick)
+    assert _width(replace(quick, backtest=replace(tested, truth=missed))) > 3 * usual
+    assert _width(replace(quick, backtest=replace(tested, truth=missed, origins=knew))) < 1.5 * usual
+
+
+def _width(fitted: Fitted) -> float:
+    said = fitted.predict().frame
+    return float((said["q975"] - said["q025"]).mean())
