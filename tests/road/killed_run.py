@@ -1,4 +1,8 @@
-"""A run that is killed: `python -m tests.road.killed_run WAREHOUSE INPUTS STEP POINT` never comes to its end."""
+"""A run that is killed: `python -m tests.road.killed_run WAREHOUSE INPUTS STEP POINT` never comes to its end.
+
+Where the gateway of a running Java is named in the environment (`PYSPARK_GATEWAY_PORT`), the run is its guest, with a
+session of its own: it starts in a second. Nothing is under way in Java at any of the points.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pyspark import SparkConf, SparkContext
+from pyspark.java_gateway import launch_gateway
+from pyspark.sql import SparkSession
 from rich.console import Console
 
 from jobs.steps import ALL
@@ -38,8 +45,18 @@ def main(warehouse: str, inputs: str, step: str, point: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(module, name, last)
-    lake = lake_at(spark_session(SMALL_DATA), Path(warehouse))
+    spark = _guest() if "PYSPARK_GATEWAY_PORT" in os.environ else spark_session(SMALL_DATA)
+    lake = lake_at(spark, Path(warehouse))
     job.run_steps(lake, [s for s in ALL if s.name == step], Console(), inputs=Path(inputs))
+
+
+def _guest() -> SparkSession:
+    """A new session in the Java that another process has started."""
+    gateway = launch_gateway()  # type: ignore[no-untyped-call]  # PySpark declares none here
+    spark = gateway.jvm.org.apache.spark
+    context = spark.api.java.JavaSparkContext.fromSparkContext(spark.SparkContext.getOrCreate())
+    own = SparkContext(gateway=gateway, jsc=context, conf=SparkConf(_jconf=context.getConf()))
+    return SparkSession(own, spark.sql.classic.SparkSession.getDefaultSession().get().newSession())
 
 
 if __name__ == "__main__":

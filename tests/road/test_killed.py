@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,31 +72,41 @@ def base(spark: SparkSession, shop: Shop, tmp_path_factory: pytest.TempPathFacto
 KILLED = [*(("silver.payments", point) for point in POINTS), ("bronze.shop_payments", "published")]
 
 
-def killed(base: Base, folder: Path, table: str, point: str) -> Path:
+def killed(base: Base, folder: Path, table: str, point: str, java: Mapping[str, str]) -> Path:
     """The warehouse that a run leaves behind which is killed after a point of a table's step."""
-    warehouse = folder / f"{table} {point}"
+    warehouse = folder / "killed"
     shutil.copytree(base.before(table), warehouse)
-    command = [sys.executable, "-m", "tests.road.killed_run", str(warehouse), str(base.inputs)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.road.killed_run",
+        str(warehouse),
+        str(base.inputs),
+        STEPS[table].name,
+        point,
+    ]
     ended = subprocess.run(
-        [*command, STEPS[table].name, point], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=ROOT, env={**os.environ, **java}, capture_output=True, text=True, timeout=300, check=False
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     return warehouse
 
 
-@pytest.fixture(scope="module")
-def left_behind(base: Base, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, str], Future[Path]]]:
-    """The killed runs, one after the other beside the tests that heal what they left."""
-    folder = tmp_path_factory.mktemp("left behind")
-    with ThreadPoolExecutor(max_workers=1) as workers:
-        yield {(table, point): workers.submit(killed, base, folder, table, point) for table, point in KILLED}
+def java_of(spark: SparkSession, table: str) -> dict[str, str]:
+    """Where a run finds the Java of the tests; bronze starts its own, and dies with it."""
+    if table.startswith("bronze."):
+        return {}
+    gateway = spark.sparkContext._gateway
+    assert gateway is not None  # a session without Spark Connect has one
+    known = gateway.gateway_parameters
+    return {"PYSPARK_GATEWAY_PORT": str(known.port), "PYSPARK_GATEWAY_SECRET": known.auth_token}
 
 
 @pytest.mark.parametrize(("table", "point"), KILLED)
 def test_the_next_run_heals_a_run_that_was_killed(
-    spark: SparkSession, base: Base, left_behind: dict[tuple[str, str], Future[Path]], table: str, point: str
+    spark: SparkSession, base: Base, tmp_path: Path, table: str, point: str
 ) -> None:
-    warehouse = left_behind[table, point].result()
+    warehouse = killed(base, tmp_path, table, point, java_of(spark, table))
     assert point == "flushing" or leftovers(warehouse) != []
     done(run(lake_at(spark, warehouse), base.inputs, steps=[STEPS[table]]))
     found, expected = everything(warehouse), everything(base.undisturbed(table))
