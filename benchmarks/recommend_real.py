@@ -45,7 +45,7 @@ def main() -> int:
     parser.add_argument(
         "--als", choices=["spark", "numpy"], default="spark", help="who fits ALS (one model, two codes)"
     )
-    parser.add_argument("--ablate", action="store_true", help="also learn without ALS and without towers, on 3 cuts")
+    parser.add_argument("--ablate", action="store_true", help="also learn without ALS, towers, network, on 3 cuts")
     parser.add_argument(
         "--model", type=Path, help="folder in which the trained hybrid is kept, and found the next time"
     )
@@ -179,9 +179,13 @@ def _ablation(
     rows: Ints,
     bought: dict[Task, pl.DataFrame],
 ) -> None:
-    """What ALS and the towers add: smaller hybrids, learned alike, with and without each."""
+    """What ALS, the towers and the network add: smaller hybrids, learned alike, with and without each."""
     smaller = replace(settings, **ABLATION)
-    without = {"ALS": (None, smaller), "towers": (fit, replace(smaller, tower=False))}
+    without = {
+        "ALS": (None, smaller),
+        "towers": (fit, replace(smaller, tower=False)),
+        "network": (fit, replace(smaller, network=False)),
+    }
     whole = train(history, fit, smaller)
     full = {task: whole.rank(snapshot, rows, task).frame(10) for task in TASKS}
     for name, (engine, chosen) in without.items():

@@ -74,6 +74,20 @@ def test_same_data_and_seed_same_lists_and_a_saved_model_scores_the_same(
     assert not list((tmp_path / "model").glob("*.pkl"))
 
 
+def test_a_network_ranks_beside_the_trees_and_is_saved_with_them(
+    hybrid: Hybrid, shop: History, als: Als, tmp_path: Path
+) -> None:
+    beside = train(shop, als, replace(SMALL, network=True))
+    beside.save(tmp_path / "model")
+    asked = [each.recommend(shop, None, "ALL", 5) for each in (hybrid, beside, Hybrid.load(tmp_path / "model"))]
+    assert not asked[0].equals(asked[1])
+    assert asked[1].equals(asked[2])
+    # How probable a purchase is, is still said by the trees alone.
+    both = asked[0].join(asked[1], on=["customer_id", "product_id"])
+    assert both.height
+    assert both["chance"].equals(both["chance_right"].alias("chance"))
+
+
 def test_nothing_after_a_cut_changes_its_candidates_and_features(shop: History, als: Als) -> None:
     cut = CUT - timedelta(days=60)
     late = pl.col("sold_on") > cut
