@@ -93,7 +93,7 @@ def generators(
         "popular_7": _same_for_all(snapshot.buyers(0, 7)),
         "popular_30": _same_for_all(snapshot.buyers(0, 30)),
         "first_7": _same_for_all(bought_first(snapshot, 7)),
-        "seasonal": _same_for_all(seasonal(snapshot, settings.window)),
+        "seasonal": _same_for_all(seasonal(snapshot, window)),
         "country": by_country(snapshot, 30),
         "ridge_season_new": ridge_season_new,
         "alike_first": neighbours.alike_first(snapshot),
