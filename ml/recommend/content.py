@@ -21,7 +21,8 @@ def text_vectors(texts: list[str], dimensions: int = 48, seed: int = 7) -> Float
     dimensions = min(dimensions, min(words.shape) - 1)
     if dimensions < 1:
         return np.zeros((len(texts), 1), np.float32)
-    vectors = TruncatedSVD(dimensions, random_state=seed).fit_transform(words).astype(np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a share of variance that nobody asks for
+        vectors = TruncatedSVD(dimensions, random_state=seed).fit_transform(words).astype(np.float32)
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6), np.float32)
 
 

@@ -195,5 +195,8 @@ def fit_rankers(found: Mapping[Task, Examples], settings: Settings) -> dict[Task
         if part.bought.any() and not part.bought.all()
     }
     if not fitted:
-        raise UsageError("recommend: no known customer bought again after any training cut; load more sales")
+        raise UsageError(
+            "recommend: after no training cut did known customers buy some of their candidates and not others, "
+            "so there is no order to learn; load more sales"
+        )
     return {task: fitted.get(task) or next(iter(fitted.values())) for task in TASKS}

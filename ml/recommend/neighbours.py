@@ -206,9 +206,11 @@ def next_new(snapshot: Snapshot, orders: int = 3, shrink: float = 10.0) -> Score
 def next_in_catalogue(snapshot: Snapshot, reach: int = 3, decay: float = 120.0) -> Scorer:
     """Purchases of the products whose ids stand beside a product's: shops number families of products in a row."""
     width = snapshot.shape[1]
-    offsets = [step for step in range(-reach, reach + 1) if step and abs(step) < width]
+    nearness = {step: 1 / abs(step) if step else 0.0 for step in range(-reach, reach + 1) if abs(step) < width}
     beside = sparse.diags(
-        [np.full(width - abs(step), 1 / abs(step), np.float32) for step in offsets], offsets, (width, width)
+        [np.full(width - abs(step), near, np.float32) for step, near in nearness.items()],
+        list(nearness),
+        (width, width),
     )
     taken = snapshot.matrix(snapshot.decayed(decay)) @ beside.tocsr()
     return lambda rows: np.asarray(taken[rows].todense(), np.float32)

@@ -45,30 +45,30 @@ def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
     first = history.events["sold_on"].min()
     assert isinstance(first, date)  # history_of refuses a shop without sales
     settings = _settings((history.cut - first).days, history.events["customer_id"].n_unique(), seed)
-    return _trained(history, settings, frames["order_lines"].sparkSession, champion, TASKS)
+    return train_on(history, settings, _als(frames["order_lines"].sparkSession, seed), champion, TASKS)
 
 
 def train_ratings(frames: Frames, champion: Model | None, seed: int) -> Trained:
     """The same for ratings: the last product that everyone liked is held out."""
     history = ratings.history_of_ratings(_polars(frames["feedback"]))
     settings = replace(ratings.SETTINGS, seed=seed)
-    return _trained(history, settings, frames["feedback"].sparkSession, champion, ("NEW",))
+    return train_on(history, settings, _als(frames["feedback"].sparkSession, seed), champion, ("NEW",))
 
 
-def _trained(
-    history: History, settings: Settings, spark: SparkSession, champion: Model | None, tasks: tuple[Task, ...]
+def train_on(
+    history: History, settings: Settings, fit: als.Als, champion: Model | None, tasks: tuple[Task, ...]
 ) -> Trained:
-    """Of the tasks, the first one decides about the champion."""
+    """Learn, judge and bring up to date, with factors by `fit`. The first of the tasks decides about the champion."""
     judged, seed = tasks[0], settings.seed
     events, cut = history.events, history.cut - timedelta(days=settings.window)
     known = history.before(cut)
     bought = evaluate.truths(known, events, settings.window)
-    if bought["ALL"]["customer_id"].n_unique() < LEAST_CUSTOMERS:
+    if (came_back := bought[judged]["customer_id"].n_unique()) < LEAST_CUSTOMERS:
         raise UsageError(
             f"recommendations need at least {LEAST_CUSTOMERS} customers who bought again after {cut}; there are "
-            f"{bought['ALL']['customer_id'].n_unique()}. The baseline serves until there are more"
+            f"{came_back}. The baseline serves until there are more"
         )
-    fit = partial(_fit, spark, seed)
+    tasks = tuple(task for task in tasks if bought[task].height)  # where nobody bought anything new, ALL alone
     hybrid = learn(known, fit, settings)
     snapshot = Snapshot.of(known, settings.active)
     log.info("judged on %s to %s", cut + timedelta(days=1), history.cut)
@@ -84,8 +84,8 @@ def _trained(
             measure=f"1 - NDCG@10 for {'all products' if judged == 'ALL' else 'new products'}",
             window=f"{cut + timedelta(days=1)} to {history.cut}",
             against_baseline=_paired(lists[judged][HYBRID], lists[judged][BASE[judged]], bought[judged], seed),
-            against_champion=_against(champion, known, lists[judged][HYBRID], bought[judged], judged, seed),
-            must=_musts(lengths["NEW"]) if judged == "ALL" else {},
+            against_champion=_against(champion, hybrid, known, lists[judged][HYBRID], bought[judged], judged),
+            must=_musts(lengths["NEW"]) if judged == "ALL" and "NEW" in lengths else {},
         ),
         params={
             "window_days": settings.window,
@@ -187,8 +187,8 @@ def _settings(days: int, customers: int, seed: int) -> Settings:
     )
 
 
-def _fit(spark: SparkSession, seed: int, weights: pl.DataFrame) -> als.Factors:
-    return als.fit_als(spark, weights, seed=seed, **ALS)
+def _als(spark: SparkSession, seed: int) -> als.Als:
+    return partial(als.fit_als, spark, seed=seed, **ALS)
 
 
 def _lists(
@@ -205,18 +205,23 @@ def _lists(
 
 
 def _against(
-    champion: Model | None, known: History, ours: pl.DataFrame, bought: pl.DataFrame, task: Task, seed: int
+    champion: Model | None, hybrid: Hybrid, known: History, ours: pl.DataFrame, bought: pl.DataFrame, task: Task
 ) -> Ratio | None:
-    """None without a champion, and with one that wants features which this version of the code does not have."""
+    """None without a champion, and with one that wants features which this version of the code does not have.
+
+    Its rankers have not seen the window that is held out, but its factors were brought up to date with it: both are
+    compared with ours.
+    """
     if not isinstance(champion, RecommendModel):
         return None
     asked = bought["customer_id"].unique().sort().to_list()
     try:
-        theirs = champion.hybrid.recommend(known, asked, task, PLACES, spread=True)
+        rankers = replace(champion.hybrid, factors=champion.hybrid.factors and hybrid.factors)
+        theirs = rankers.recommend(known, asked, task, PLACES, spread=True)
     except UsageError as error:
         log.warning("the new model is compared with the baseline alone: %s", error)
         return None
-    return _paired(ours, theirs, bought, seed)
+    return _paired(ours, theirs, bought, hybrid.settings.seed)
 
 
 def _paired(ours: pl.DataFrame, theirs: pl.DataFrame, bought: pl.DataFrame, seed: int) -> Ratio:

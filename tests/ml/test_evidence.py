@@ -48,5 +48,10 @@ def test_the_interval_of_a_paired_ratio_holds_the_truth_as_often_as_it_says() ->
 def test_a_pair_is_needed_for_each_case() -> None:
     with pytest.raises(ValueError, match="pairs"):
         paired_ratio(np.ones(2), np.ones(3))
+
+
+def test_two_without_any_error_are_equally_good() -> None:
+    assert paired_ratio(np.zeros(3), np.zeros(3)) == Ratio(1, 1, 1)
+    assert not decide(Evidence("an error", "a window", paired_ratio(np.ones(3), np.zeros(3)))).promoted
     with pytest.raises(ValueError, match="at least one"):
         paired_ratio(np.ones(0), np.ones(0))
