@@ -181,7 +181,6 @@ def train(history: History, als: Als | None, settings: Settings) -> Hybrid:
     for number, cut in enumerate(cuts, start=1):
         log.info("cut %s, %d of %d", cut, number, len(cuts))
         found.append(examples(history, cut, als, tower, settings))
-    log.info("rankers on %d examples", sum(len(part.bought) for parts in found for part in parts.values()))
     rankers = fit_rankers({task: Examples.joined([part[task] for part in found]) for task in TASKS}, settings)
     factors = als(interactions(Snapshot.of(history, settings.active))) if als else None
     return Hybrid(rankers, factors, tower, settings)
@@ -189,11 +188,11 @@ def train(history: History, als: Als | None, settings: Settings) -> Hybrid:
 
 def fit_rankers(found: Mapping[Task, Examples], settings: Settings) -> dict[Task, Ranker]:
     """A ranker per task; where nobody bought anything new, the one for ALL serves NEW too, and the other way round."""
-    fitted = {
-        task: Ranker.fit(part, settings.trees[task], settings)
-        for task, part in found.items()
-        if part.bought.any() and not part.bought.all()
-    }
+    fitted = {}
+    for task, part in found.items():
+        if part.bought.any() and not part.bought.all():
+            log.info("ranker for %s on %d examples", task, len(part.bought))
+            fitted[task] = Ranker.fit(part, settings.trees[task], settings)
     if not fitted:
         raise UsageError(
             "recommend: after no training cut did known customers buy some of their candidates and not others, "

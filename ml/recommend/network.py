@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from ml import networks
 from ml.recommend.snapshot import Floats, Ints
+
+log = logging.getLogger("shoplake")
 
 _WIDTHS = (256, 128)
 _PRODUCT_WIDTH = 8
@@ -49,7 +52,8 @@ class Network:
         steps = _EPOCHS * -(-len(groups) // _LISTS)
         trained = _trainer(inputs.shape[1], len(known), steps, seed)
         generator = np.random.default_rng(seed)
-        for _ in range(_EPOCHS):
+        for epoch in range(1, _EPOCHS + 1):
+            log.info("network, epoch %d of %d", epoch, _EPOCHS)
             order = generator.permutation(len(groups))
             for at in range(0, len(order), _LISTS):
                 lists = order[at : at + _LISTS]
