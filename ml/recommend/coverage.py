@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ml.recommend.places import places
+from ml.recommend.ranker import DEPTH
 from ml.recommend.snapshot import Floats, Ints
 
 SWAPS = 3
 """At most so many of a customer's last places are given away."""
-DEPTH = 200
-"""A product can be brought forward from so far down."""
 
 
 def spread(customer: Ints, product: Ints, chance: Floats, k: int, cost: float, target: int) -> tuple[Ints, Ints]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ml.recommend import popularity
 from ml.recommend.candidates import Candidates
@@ -54,7 +56,7 @@ def features(tables: Tables, candidates: Candidates) -> tuple[tuple[str, ...], F
     return tuple(columns), np.column_stack(list(columns.values())).astype(np.float32, copy=False)
 
 
-def ranks(customer: Ints, score: Floats) -> Floats:
+def ranks(customer: Ints, score: NDArray[Any]) -> Floats:
     """The place of each candidate among its customer's, from 0, best first; equal scores share their mean place."""
     order = np.lexsort((-score, customer))
     found = np.empty(len(order), np.float32)
