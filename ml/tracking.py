@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,6 +44,15 @@ from ml.experiment import Trained
 mpl.use("agg")
 
 FILES = "files"
+FOLDER = "ops/mlflow"
+
+# Where MLflow keeps the addresses of artifacts (mlflow.store, its tables), absolute ones.
+ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+)
 
 
 def address(warehouse: Path, settings: Settings) -> str:
@@ -51,7 +61,24 @@ def address(warehouse: Path, settings: Settings) -> str:
 
 
 def _folder(warehouse: Path) -> Path:
-    return warehouse / "ops" / "mlflow"
+    return warehouse / FOLDER
+
+
+def _follow(database: Path, artifacts: str) -> None:
+    """Let the store of a warehouse that was moved or copied read and write its files where they are now."""
+    below = f"/{FOLDER}/artifacts/"
+    with closing(sqlite3.connect(database)) as store, store:
+        elsewhere = "instr({0}, :below) AND substr({0}, 1, length(:artifacts) + 1) <> :artifacts || '/'"
+        given = {"below": below, "artifacts": artifacts}
+        asked = f"SELECT count(*) FROM experiments WHERE {elsewhere.format('artifact_location')}"
+        if not store.execute(asked, given).fetchone()[0]:
+            return
+        for table, column in ADDRESSES:
+            store.execute(
+                f"UPDATE {table} SET {column} = :artifacts || substr({column}, instr({column}, :below) + "
+                f"length(:below) - 1) WHERE {elsewhere.format(column)}",
+                given,
+            )
 
 
 class StoreError(LakehouseError):
@@ -79,6 +106,8 @@ class Store:
         try:
             self._client = MlflowClient(self.uri)
             self._client.search_experiments(max_results=1)
+            if self.artifacts:
+                _follow(folder / "mlflow.db", self.artifacts)
         except Exception as error:
             first = next(iter(str(error).splitlines()), type(error).__name__)
             raise StoreError(

@@ -242,6 +242,23 @@ def test_a_fresh_process_loads_the_champion_and_scores_the_same(trained: Lake, t
     assert (tmp_path / "scores.json").read_text() == (tmp_path / "ours.json").read_text()
 
 
+def test_a_warehouse_that_is_moved_or_copied_keeps_its_models_with_it(trained: Lake, tmp_path: Path) -> None:
+    (tmp_path / "a%b c_").mkdir()
+    for folder in (tmp_path / "copy", tmp_path / "a%b c_" / "copy of copy"):
+        origin = trained.warehouse if folder.name == "copy" else tmp_path / "copy"
+        shutil.copytree(origin / "ops" / "mlflow", folder / "ops" / "mlflow")
+        store = Store(lake_at(trained.spark, folder))
+        if origin != trained.warehouse:
+            shutil.rmtree(origin)
+        ours = lifecycle.load(store, SEGMENT, "segment-big", 1).predict(store.example("segment-big", 1))
+        assert len(ours) == 5
+        found = MlflowClient(store.uri).search_experiments(filter_string="name = 'segment'")
+        assert [one.artifact_location for one in found] == [f"{(folder / 'ops/mlflow/artifacts').as_uri()}/segment"]
+        (version,) = store.versions("segment-big")
+        assert version.run_id is not None
+        assert MlflowClient(store.uri).list_artifacts(version.run_id, "plots")
+
+
 @pytest.mark.parametrize("place", range(len(SCORED)), ids=SCORED)
 def test_the_gate_of_a_scored_table_blocks(copied: Lake, place: int) -> None:
     step = steps_of(copied, "big")[place]
