@@ -21,7 +21,7 @@ demo: setup ## Make a shop, run it through the lakehouse and show what comes out
 	@$(BIN)/python jobs/demo.py
 
 test: lint ## Check and test everything
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 lint: setup ## Check style, types and the direction of imports
 	@$(BIN)/ruff check --quiet

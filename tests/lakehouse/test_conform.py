@@ -48,6 +48,6 @@ def test_a_pseudonym_is_the_hmac_of_the_text(spark: SparkSession, key: str) -> N
     assert [row[0] for row in rows.collect()] == [*expected, None]
 
 
-def test_a_key_that_is_too_long_is_refused() -> None:
+def test_a_key_that_is_too_long_is_refused(spark: SparkSession) -> None:
     with pytest.raises(ValueError, match="at most 64 bytes"):
         pseudonym(F.lit("text"), "k" * 65)
