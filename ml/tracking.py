@@ -45,6 +45,7 @@ mpl.use("agg")
 
 FILES = "files"
 FOLDER = "ops/mlflow"
+DATABASE = "mlflow.db"
 
 # Where MLflow keeps the addresses of artifacts (mlflow.store, its tables), absolute ones.
 ADDRESSES = (
@@ -57,7 +58,7 @@ ADDRESSES = (
 
 def address(warehouse: Path, settings: Settings) -> str:
     """The address of a warehouse's MLflow store, as MLflow understands it."""
-    return settings.mlflow or f"sqlite:///{_folder(warehouse) / 'mlflow.db'}"
+    return settings.mlflow or f"sqlite:///{_folder(warehouse) / DATABASE}"
 
 
 def _folder(warehouse: Path) -> Path:
@@ -68,17 +69,14 @@ def _follow(database: Path, artifacts: str) -> None:
     """Let the store of a warehouse that was moved or copied read and write its files where they are now."""
     below = f"/{FOLDER}/artifacts/"
     with closing(sqlite3.connect(database)) as store, store:
-        elsewhere = "instr({0}, :below) AND substr({0}, 1, length(:artifacts) + 1) <> :artifacts || '/'"
-        given = {"below": below, "artifacts": artifacts}
-        asked = f"SELECT count(*) FROM experiments WHERE {elsewhere.format('artifact_location')}"
-        if not store.execute(asked, given).fetchone()[0]:
-            return
-        for table, column in ADDRESSES:
-            store.execute(
-                f"UPDATE {table} SET {column} = :artifacts || substr({column}, instr({column}, :below) + "
-                f"length(:below) - 1) WHERE {elsewhere.format(column)}",
-                given,
-            )
+        kept = [location for (location,) in store.execute("SELECT artifact_location FROM experiments")]
+        roots = {location.partition(below)[0] + below for location in kept if below in location}
+        for elsewhere in roots - {f"{artifacts}/"}:
+            for table, column in ADDRESSES:
+                store.execute(
+                    f"UPDATE {table} SET {column} = replace({column}, ?, ?)",
+                    (elsewhere, f"{artifacts}/"),
+                )
 
 
 class StoreError(LakehouseError):
@@ -107,7 +105,7 @@ class Store:
             self._client = MlflowClient(self.uri)
             self._client.search_experiments(max_results=1)
             if self.artifacts:
-                _follow(folder / "mlflow.db", self.artifacts)
+                _follow(folder / DATABASE, self.artifacts)
         except Exception as error:
             first = next(iter(str(error).splitlines()), type(error).__name__)
             raise StoreError(

@@ -243,20 +243,24 @@ def test_a_fresh_process_loads_the_champion_and_scores_the_same(trained: Lake, t
 
 
 def test_a_warehouse_that_is_moved_or_copied_keeps_its_models_with_it(trained: Lake, tmp_path: Path) -> None:
-    (tmp_path / "a%b c_").mkdir()
-    for folder in (tmp_path / "copy", tmp_path / "a%b c_" / "copy of copy"):
-        origin = trained.warehouse if folder.name == "copy" else tmp_path / "copy"
-        shutil.copytree(origin / "ops" / "mlflow", folder / "ops" / "mlflow")
-        store = Store(lake_at(trained.spark, folder))
-        if origin != trained.warehouse:
-            shutil.rmtree(origin)
-        ours = lifecycle.load(store, SEGMENT, "segment-big", 1).predict(store.example("segment-big", 1))
-        assert len(ours) == 5
-        found = MlflowClient(store.uri).search_experiments(filter_string="name = 'segment'")
-        assert [one.artifact_location for one in found] == [f"{(folder / 'ops/mlflow/artifacts').as_uri()}/segment"]
-        (version,) = store.versions("segment-big")
-        assert version.run_id is not None
-        assert MlflowClient(store.uri).list_artifacts(version.run_id, "plots")
+    copied, moved = tmp_path / "copied", tmp_path / "a%b c_" / "moved"
+    shutil.copytree(trained.warehouse / "ops" / "mlflow", copied / "ops" / "mlflow")
+    _holds_its_models(lake_at(trained.spark, copied))
+    moved.parent.mkdir()
+    copied.rename(moved)
+    _holds_its_models(lake_at(trained.spark, moved))
+
+
+def _holds_its_models(lake: Lake) -> None:
+    store = Store(lake)
+    ours = lifecycle.load(store, SEGMENT, "segment-big", 1).predict(store.example("segment-big", 1))
+    assert len(ours) == 5
+    found = MlflowClient(store.uri).search_experiments(filter_string="name = 'segment'")
+    artifacts = (lake.warehouse / "ops" / "mlflow" / "artifacts").as_uri()
+    assert [one.artifact_location for one in found] == [f"{artifacts}/segment"]
+    (version,) = store.versions("segment-big")
+    assert version.run_id is not None
+    assert MlflowClient(store.uri).list_artifacts(version.run_id, "plots")
 
 
 @pytest.mark.parametrize("place", range(len(SCORED)), ids=SCORED)
