@@ -75,7 +75,7 @@ def _round(shop: Path, scratch: Path, accepted: int) -> list[Measured]:
     for contender in CONTENDERS:
         warehouse = scratch / "warehouse"
         shutil.rmtree(warehouse, ignore_errors=True)
-        measured.append(_run(contender, shop, warehouse, scratch))
+        measured.append(run(contender, shop, warehouse, scratch))
         made = facts_of(warehouse)
         wrong = differences(first, made) if first else []
         if made.counts["silver.order_lines"] != accepted:
@@ -87,7 +87,7 @@ def _round(shop: Path, scratch: Path, accepted: int) -> list[Measured]:
     return measured
 
 
-def _run(contender: str, shop: Path, warehouse: Path, scratch: Path) -> Measured:
+def run(contender: str, shop: Path, warehouse: Path, scratch: Path) -> Measured:
     """Run one contender in a fresh process, on files that are in the system's cache and with nothing left to write."""
     module, extra = CONTENDERS[contender]
     for path in shop.glob("*/*"):

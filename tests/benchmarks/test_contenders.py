@@ -1,7 +1,6 @@
 """Both contenders make the same tables, and what they cost is measured on all of their processes."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,13 +8,11 @@ import polars as pl
 import pytest
 
 from benchmarks import measure, polars_run
-from benchmarks.__main__ import shop_of
+from benchmarks.__main__ import run, shop_of
 from benchmarks.facts import differences, facts_of
 from benchmarks.report import Measured, text
 from benchmarks.words import write_words
 from silver import order_lines, products
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +29,9 @@ def by_polars(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_contenders_make_the_same_tables(shop: Path, by_polars: Path, tmp_path: Path) -> None:
-    warehouse, result = tmp_path / "warehouse", tmp_path / "result.json"
-    command = [sys.executable, "-m", "benchmarks.shoplake_run", str(shop), str(warehouse), str(result)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
-    assert ended.returncode == 0, ended.stderr
-    stages = json.loads(result.read_text())["stages"]
-    assert min(stages[layer] for layer in ("bronze", "silver", "gold")) > 0
+    warehouse = tmp_path / "warehouse"
+    measured = run("Shoplake", shop, warehouse, tmp_path)
+    assert min(measured.stages[layer] for layer in ("bronze", "silver", "gold")) > 0
     made = facts_of(warehouse)
     assert differences(made, facts_of(by_polars)) == []
     assert len(made.days) == 30
