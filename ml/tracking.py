@@ -70,7 +70,7 @@ def _follow(database: Path, artifacts: str) -> None:
     below = f"/{FOLDER}/artifacts/"
     with closing(sqlite3.connect(database)) as store, store:
         kept = [location for (location,) in store.execute("SELECT artifact_location FROM experiments")]
-        roots = {location.partition(below)[0] + below for location in kept if below in location}
+        roots = {location.partition(below)[0] + below for location in kept if below in (location or "")}
         for elsewhere in roots - {f"{artifacts}/"}:
             for table, column in ADDRESSES:
                 store.execute(
