@@ -10,8 +10,11 @@ from pathlib import Path
 
 from benchmarks.measure import cpu_seconds
 from jobs.steps import ALL
-from lakehouse import gate, job
-from lakehouse.lake import Lake
+from lakehouse.promotion import gate
+from lakehouse.run import job
+from lakehouse.run.console import console, run_shown
+from lakehouse.run.options import choose
+from lakehouse.store.lake import Lake
 
 TARGET = "gold.sales_daily"
 
@@ -19,12 +22,12 @@ TARGET = "gold.sales_daily"
 def promote_all(lake: Lake, shop: Path) -> dict[str, float]:
     """Promote all that the target is made from; the seconds of each layer, and of what a run does beside its steps."""
     started = time.monotonic()
-    steps = job.choose(ALL, "shop", TARGET)
-    report = job.run_steps(lake, steps, job.console(), inputs=shop)
+    steps = choose(ALL, "shop", TARGET)
+    report = run_shown(lake, steps, console(), inputs=shop)
     if report.exit_code:
         raise RuntimeError(f"Shoplake stopped: {[message for _, message, _ in report.errors] or report.unreadable}")
     layers = dict.fromkeys(("bronze", "silver", "gold"), 0.0)
-    for outcome in report.outcomes:
+    for outcome in report.promotions:
         layers[outcome.step.table.layer] += outcome.seconds
     return layers | {"rest": time.monotonic() - started - sum(layers.values())}
 
@@ -38,7 +41,7 @@ def main() -> None:
     options.add_argument("--bare", action="store_true", help="with gates and ledger off")
     chosen = options.parse_args()
     gate.warm_up()
-    lake = job.open_lake("local", chosen.warehouse, job.console())
+    lake = job.open_lake("local", chosen.warehouse, console())
     if chosen.bare:
         lake = replace(lake, gates=False, ledger=False)
     ready, cpu = time.monotonic(), cpu_seconds()

@@ -1,7 +1,7 @@
 """Ratings of MovieLens 100k: a file of tab-separated values without a header, as delivered."""
 
-from lakehouse.files import Feed, as_delivered, feed_table
-from lakehouse.table import Step
+from lakehouse.declare.table import Step
+from lakehouse.intake.feeds import Feed, as_delivered, feed_table
 
 MEANINGS = {
     "user_id": "viewer",

@@ -1,7 +1,7 @@
 """Invoice lines of the Online Retail data set: CSV files as delivered."""
 
-from lakehouse.files import Feed, as_delivered, feed_table
-from lakehouse.table import Step
+from lakehouse.declare.table import Step
+from lakehouse.intake.feeds import Feed, as_delivered, feed_table
 
 MEANINGS = {
     "invoice": "number of the invoice; a leading C cancels",

@@ -1,7 +1,7 @@
 """Exposures of the shop's experiments: CSV files as delivered."""
 
-from lakehouse.files import Feed, as_delivered, feed_table
-from lakehouse.table import Step
+from lakehouse.declare.table import Step
+from lakehouse.intake.feeds import Feed, as_delivered, feed_table
 
 MEANINGS = {
     "experiment_id": "experiment",

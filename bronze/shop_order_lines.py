@@ -1,7 +1,7 @@
 """Lines of the shop's orders: CSV files as delivered."""
 
-from lakehouse.files import Feed, as_delivered, feed_table
-from lakehouse.table import Step
+from lakehouse.declare.table import Step
+from lakehouse.intake.feeds import Feed, as_delivered, feed_table
 
 MEANINGS = {
     "order_id": "order that the line belongs to",

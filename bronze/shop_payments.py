@@ -1,7 +1,7 @@
 """Payments of the shop: CSV files as delivered."""
 
-from lakehouse.files import Feed, as_delivered, feed_table
-from lakehouse.table import Step
+from lakehouse.declare.table import Step
+from lakehouse.intake.feeds import Feed, as_delivered, feed_table
 
 MEANINGS = {
     "payment_id": "key of the payment",

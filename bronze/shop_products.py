@@ -1,7 +1,7 @@
 """Products of the shop: JSON lines files as delivered."""
 
-from lakehouse.files import Feed, as_delivered, feed_table
-from lakehouse.table import Step
+from lakehouse.declare.table import Step
+from lakehouse.intake.feeds import Feed, as_delivered, feed_table
 
 MEANINGS = {
     "product_id": "key of the product",

@@ -14,7 +14,7 @@ from gold import (
     sales_daily,
     stock_position,
 )
-from lakehouse.table import Step
+from lakehouse.declare.table import Step
 
 # In the order in which they depend on each other.
 STEPS: tuple[Step, ...] = (

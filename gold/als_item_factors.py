@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gold.declare import SHOP, key
 from gold.scored import MODEL, RUN
-from lakehouse.rules import Expectation
-from lakehouse.table import Field, Table
+from lakehouse.declare.rules import Expectation
+from lakehouse.declare.table import Field, Table
 
 TABLE = Table(
     name="gold.als_item_factors",

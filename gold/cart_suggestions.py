@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gold.declare import SHOP, count, key
 from gold.scored import MODEL, RUN
-from lakehouse.rules import between
-from lakehouse.table import Field, Table
+from lakehouse.declare.rules import between
+from lakehouse.declare.table import Field, Table
 
 TABLE = Table(
     name="gold.cart_suggestions",

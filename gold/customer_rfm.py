@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 
 from gold.declare import CURRENCY, SHOP, as_declared, count, key, law, money
 from gold.measures import NO_CUSTOMER, NOT_A_PRODUCT_SALE, measured
-from lakehouse.rules import Expectation, between, matches, not_before
-from lakehouse.table import Field, Read, Step, Table
+from lakehouse.declare.rules import Expectation, between, matches, not_before
+from lakehouse.declare.table import Field, Read, Step, Table
 from silver import order_lines as silver_order_lines
 from silver import orders as silver_orders
 

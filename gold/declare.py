@@ -8,8 +8,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.rules import Check, Rule, between, holds, not_null
-from lakehouse.table import Field, Table
+from lakehouse.declare.rules import Check, Rule, between, holds, not_null
+from lakehouse.declare.table import Field, Table
 
 
 def key(name: str, type_name: str, meaning: str) -> Field:

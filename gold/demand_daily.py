@@ -7,8 +7,8 @@ from pyspark.sql import functions as F
 
 from gold.declare import CURRENCY, SHOP, as_declared, at_least_zero, count, key, law, money
 from gold.measures import NOT_A_PRODUCT_SALE
-from lakehouse.rules import Expectation, between, not_null
-from lakehouse.table import Field, Read, Step, Table
+from lakehouse.declare.rules import Expectation, between, not_null
+from lakehouse.declare.table import Field, Read, Step, Table
 from silver import order_lines as silver_order_lines
 from silver import products as silver_products
 from silver import promotions as silver_promotions

@@ -6,8 +6,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from gold.declare import SHOP, as_declared, count, key
-from lakehouse.rules import Expectation, one_of
-from lakehouse.table import Field, Read, Step, Table
+from lakehouse.declare.rules import Expectation, one_of
+from lakehouse.declare.table import Field, Read, Step, Table
 from silver import demand_drivers as silver_demand_drivers
 from silver import period_sales as silver_period_sales
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gold.declare import SHOP, count, key
 from gold.scored import MODEL, RUN
-from lakehouse.rules import Expectation
-from lakehouse.table import Field, Table
+from lakehouse.declare.rules import Expectation
+from lakehouse.declare.table import Field, Table
 
 MEASURES = ("MASE", "WAPE", "bias", "bias of mean", "coverage 80", "coverage 95")
 

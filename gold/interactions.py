@@ -7,8 +7,8 @@ from pyspark.sql import functions as F
 
 from gold.declare import CURRENCY, SHOP, as_declared, at_least_zero, count, key, law, money
 from gold.measures import NO_CUSTOMER, PRODUCT_SALE
-from lakehouse.rules import between, not_before
-from lakehouse.table import Field, Filter, Read, Step, Table
+from lakehouse.declare.rules import between, not_before
+from lakehouse.declare.table import Field, Filter, Read, Step, Table
 from silver import order_lines as silver_order_lines
 
 TABLE = Table(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gold.declare import SHOP, at_least_zero, key, law
 from gold.scored import MODEL, RUN
-from lakehouse.rules import between, not_null, one_of
-from lakehouse.table import Field, Table
+from lakehouse.declare.rules import between, not_null, one_of
+from lakehouse.declare.table import Field, Table
 
 ALERTS = ("order now", "order soon", "enough", "not counted")
 

@@ -7,8 +7,8 @@ from pyspark.sql import functions as F
 
 from gold.declare import SHOP, as_declared, at_least_zero, count, key, law, money
 from gold.measures import CANCELLED_ORDERS_LAW, MEASURES, aggregated, measured
-from lakehouse.rules import between
-from lakehouse.table import Field, Read, Step, Table
+from lakehouse.declare.rules import between
+from lakehouse.declare.table import Field, Read, Step, Table
 from silver import marketing_spend as silver_marketing_spend
 from silver import order_lines as silver_order_lines
 from silver import orders as silver_orders

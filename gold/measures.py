@@ -15,8 +15,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from gold.declare import at_least_zero, at_most_zero, count, law, money
-from lakehouse.rules import Rule
-from lakehouse.table import Field, Filter
+from lakehouse.declare.rules import Rule
+from lakehouse.declare.table import Field, Filter
 
 UNDONE_STATUSES = ("cancelled", "returned")
 

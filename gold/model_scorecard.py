@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gold.declare import SHOP, key
-from lakehouse.rules import Expectation, not_null
-from lakehouse.table import Field, Table
+from lakehouse.declare.rules import Expectation, not_null
+from lakehouse.declare.table import Field, Table
 
 TABLE = Table(
     name="gold.model_scorecard",

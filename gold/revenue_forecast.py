@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gold.declare import SHOP, key
 from gold.scored import MODEL, QUANTILES_LAW, RUN, expected
-from lakehouse.rules import Expectation, between
-from lakehouse.table import Field, Table
+from lakehouse.declare.rules import Expectation, between
+from lakehouse.declare.table import Field, Table
 
 TABLE = Table(
     name="gold.revenue_forecast",

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from gold.declare import CURRENCY, SHOP, as_declared, key
 from gold.measures import LAWS, MEASURES, NOT_A_PRODUCT, aggregated, measured
-from lakehouse.table import Field, Read, Step, Table
+from lakehouse.declare.table import Field, Read, Step, Table
 from silver import order_lines as silver_order_lines
 from silver import orders as silver_orders
 

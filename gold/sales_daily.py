@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 
 from gold.declare import CURRENCY, SHOP, as_declared, key
 from gold.measures import CHARGES, CHARGES_LAW, LAWS, MEASURES, aggregated, measured
-from lakehouse.table import Read, Step, Table
+from lakehouse.declare.table import Read, Step, Table
 from silver import order_lines as silver_order_lines
 from silver import orders as silver_orders
 

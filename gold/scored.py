@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gold.declare import key, law
-from lakehouse.rules import not_null
-from lakehouse.table import Field
+from lakehouse.declare.rules import not_null
+from lakehouse.declare.table import Field
 
 MODEL = key("model", "string", "model and version that scored; a plain baseline where no model beat it yet")
 RUN = Field("model_run", "string", "MLflow run that trained it; null for a baseline")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gold.declare import SHOP, key
 from gold.scored import MODEL, RUN
-from lakehouse.rules import Expectation, not_null, one_of
-from lakehouse.table import Field, Table
+from lakehouse.declare.rules import Expectation, not_null, one_of
+from lakehouse.declare.table import Field, Table
 
 DIRECTIONS = ("new", "up", "down", "sideways")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gold.declare import CURRENCY, SHOP, count, key, money
 from gold.scored import MODEL, RUN
-from lakehouse.rules import Expectation, between, not_null
-from lakehouse.table import Field, Table
+from lakehouse.declare.rules import Expectation, between, not_null
+from lakehouse.declare.table import Field, Table
 
 _SHARE = (not_null("fail"), between(0, 1, action="fail"))
 

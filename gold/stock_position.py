@@ -7,8 +7,8 @@ from pyspark.sql import functions as F
 
 from gold import demand_daily as gold_demand_daily
 from gold.declare import SHOP, as_declared, at_least_zero, count, key, law
-from lakehouse.rules import between
-from lakehouse.table import Field, Read, Step, Table
+from lakehouse.declare.rules import between
+from lakehouse.declare.table import Field, Read, Step, Table
 from silver import stock_levels as silver_stock_levels
 
 DEMAND_DAYS = 28  # four whole weeks, so that each weekday weighs the same

@@ -4,7 +4,8 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from lakehouse import job
+from lakehouse.errors import USAGE
+from lakehouse.run import job
 
 JOBS = {
     "run": "raw files -> bronze -> silver -> gold",
@@ -29,7 +30,7 @@ def main() -> None:
         listed = "\n".join(f"  {name:15} {what}" for name, what in JOBS.items())
         wrong = len(sys.argv) > 1 and sys.argv[1] not in ("-h", "--help")
         (sys.stderr if wrong else sys.stdout).write(f"usage: shoplake JOB [options]; JOB --help says more\n{listed}\n")
-        sys.exit(job.USAGE if wrong else 0)
+        sys.exit(USAGE if wrong else 0)
     name = sys.argv.pop(1)
     module = import_module(f"jobs.{name.replace('-', '_')}")
     run: Callable[[Sequence[str] | None], int] = module.main

@@ -8,20 +8,24 @@ from pathlib import Path
 from rich.console import Console
 
 from jobs.steps import ALL, catalogued
-from lakehouse import docs, gate, job, quarantine
-from lakehouse.lake import Lake
+from lakehouse.catalogue import pages
+from lakehouse.promotion import gate, quarantine
+from lakehouse.run import job
+from lakehouse.run.console import attempt, console, run_shown, summarise
+from lakehouse.run.options import Parser, choose
 from lakehouse.session import SMALL_DATA
+from lakehouse.store.lake import Lake
 from synthetic.base import Options
 from synthetic.shop import make_shop, summary
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration; see --help. An older one in the same folder is replaced."""
-    options = job.Parser(description=__doc__)
+    options = Parser(description=__doc__)
     options.add_argument("--output", type=Path, default=Path("demo"), help="folder of the shop and of its tables")
     options.add_argument("--without-models", action="store_true", help="stop at the tables")
     chosen = options.parse_args(arguments)
-    folder, screen = chosen.output, job.console()
+    folder, screen = chosen.output, console()
     screen.rule("1. A shop's raw files, with dirt in them", align="left")
     screen.print(
         summary(make_shop(Options(folder / "shop", days=60, customers=500, products=100, orders_per_day=25))),
@@ -31,15 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shutil.rmtree(folder / "warehouse", ignore_errors=True)
     gate.warm_up()
     lake = job.open_lake("local", folder / "warehouse", screen, SMALL_DATA)
-    outcome = job.run_steps(lake, job.choose(ALL, "shop"), screen, inputs=folder / "shop")
+    report = run_shown(lake, choose(ALL, "shop"), screen, inputs=folder / "shop")
     screen.rule("3. What became of every row and every cent", align="left")
-    job.summarise(lake, outcome, screen)
-    codes = [outcome.exit_code]
+    summarise(lake, report, screen)
+    codes = [report.exit_code]
     if not chosen.without_models:
         screen.rule("4. Models, trained, judged on days held out, and scored into gold", align="left")
         codes.append(_models(lake, screen))
     refused = sum(w.rows for w in quarantine.waiting(lake, ALL))
-    screen.print(f"Catalogue  {docs.write(lake, catalogued())}", markup=False)
+    screen.print(f"Catalogue  {pages.write(lake, catalogued())}", markup=False)
     screen.rule("What to do next", align="left")
     for what, command in _next(lake.warehouse, folder, refused):
         screen.print(f"{what}\n    {command}", markup=False)
@@ -57,12 +61,12 @@ def _models(lake: Lake, screen: Console) -> int:
     for family in FAMILIES.values():
         for experiment, shop in lifecycle.pairs(lake, family, "shop"):
             train = partial(lifecycle.train, lake, store, experiment, shop, seed=0)
-            training, _ = job.attempt(screen, "training", scoring.model_name(experiment, shop), train)
+            training, _ = attempt(screen, "training", scoring.model_name(experiment, shop), train)
             if training:
                 screen.print(summary.of_training(training), markup=False)
             steps += scoring.steps(experiment, shop, lifecycle.serving(store, experiment, shop))
-    report = job.run_steps(lake, [*steps, scorecard.step(store)], screen)
-    job.summarise(lake, report, screen)
+    report = run_shown(lake, [*steps, scorecard.step(store)], screen)
+    summarise(lake, report, screen)
     screen.print(summary.of_scores(lake))
     return report.exit_code
 

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from functools import partial
 
-from lakehouse import job
+from lakehouse.run import job
+from lakehouse.run.console import attempt, console
+from lakehouse.run.options import parser
 from ml import lifecycle, scoring, summary
 from ml.families import FAMILIES
 from ml.tracking import Store
@@ -11,19 +13,19 @@ from ml.tracking import Store
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate for each shop; see --help. What was measured is logged to MLflow, without a model."""
-    options = job.parser(__doc__ or "")
+    options = parser(__doc__ or "")
     options.add_argument("family", choices=sorted(FAMILIES), help="which family of models")
     options.add_argument("--shop", help="one shop, such as online_retail (default: all that have rows)")
     options.add_argument("--seed", type=int, default=0, help="the same data and seed give the same figures")
     chosen = options.parse_args(arguments)
-    screen = job.console()
+    screen = console()
     lake = job.open_lake(chosen.env, chosen.warehouse, screen)
     store = Store(lake)
     codes = []
     for experiment, shop in lifecycle.pairs(lake, FAMILIES[chosen.family], chosen.shop):
         name = scoring.model_name(experiment, shop)
         evaluate = partial(lifecycle.evaluate, lake, store, experiment, shop, chosen.seed)
-        trained, code = job.attempt(screen, "evaluating", name, evaluate)
+        trained, code = attempt(screen, "evaluating", name, evaluate)
         codes.append(code)
         if trained:
             screen.print(summary.of_evaluation(name, trained))

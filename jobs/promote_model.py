@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
-from lakehouse import gate, job
+from lakehouse.promotion import gate
+from lakehouse.run import job
+from lakehouse.run.console import console, run_shown, summarise
+from lakehouse.run.options import parser
 from ml import lifecycle, scorecard, scoring, summary
 from ml.families import FAMILIES
 from ml.tracking import Store
@@ -10,7 +13,7 @@ from ml.tracking import Store
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Show the moves of the aliases, or make an older version champion and score with it; see --help."""
-    options = job.parser(__doc__ or "")
+    options = parser(__doc__ or "")
     options.add_argument("action", choices=("history", "rollback"))
     options.add_argument("family", nargs="?", choices=sorted(FAMILIES), help="for rollback: the family")
     options.add_argument("--shop", help="for rollback: the shop")
@@ -18,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = options.parse_args(arguments)
     if chosen.action == "rollback" and not (chosen.family and chosen.shop):
         options.error("rollback needs a family and --shop")
-    screen = job.console()
+    screen = console()
     gate.warm_up()
     lake = job.open_lake(chosen.env, chosen.warehouse, screen)
     store = Store(lake)
@@ -29,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     version = lifecycle.roll_back(lake, store, experiment, chosen.shop, chosen.version)
     screen.print(f"{scoring.model_name(experiment, chosen.shop)}: version {version} is champion", markup=False)
     steps = scoring.steps(experiment, chosen.shop, lifecycle.serving(store, experiment, chosen.shop))
-    report = job.run_steps(lake, [scorecard.step(store), *steps], screen)
-    job.summarise(lake, report, screen)
+    report = run_shown(lake, [scorecard.step(store), *steps], screen)
+    summarise(lake, report, screen)
     return report.exit_code
 
 

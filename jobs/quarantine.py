@@ -7,13 +7,16 @@ from pathlib import Path
 from rich.table import Table as Grid
 
 from jobs.steps import ALL
-from lakehouse import job, quarantine
 from lakehouse.errors import UsageError
+from lakehouse.promotion import quarantine
+from lakehouse.run import job
+from lakehouse.run.console import console, run_shown, summarise
+from lakehouse.run.options import choose, parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """List, show or resubmit; see --help."""
-    options = job.parser(__doc__ or "")
+    options = parser(__doc__ or "")
     options.add_argument("action", choices=("list", "show", "resubmit"))
     options.add_argument("table", nargs="?", help="for show and resubmit: the table that refused the rows")
     options.add_argument("--source", help="only rows of this source")
@@ -27,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.action != "list" and not chosen.table:
         options.error(f"{chosen.action} needs a table, such as silver.order_lines")
     corrections = dict(_pair(text) for text in chosen.set)
-    screen = job.console()
-    steps = job.choose(ALL, chosen.source)
+    screen = console()
+    steps = choose(ALL, chosen.source)
     lake = job.open_lake(chosen.env, chosen.warehouse, screen)
     if chosen.action == "list":
         grid = Grid("table", "rule", "rows", "resubmitted", "last refused (UTC)", box=None, pad_edge=False)
@@ -50,11 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         reader, ids = quarantine.deliver_again(lake, steps, chosen.table, chosen.rule, corrections)
     folder = quarantine.resubmitted_folder(lake, reader.feed)
-    report = job.run_steps(lake, job.choose(ALL, reader.source), screen, inputs=folder)
+    report = run_shown(lake, choose(ALL, reader.source), screen, inputs=folder)
     if report.exit_code == 0:
         quarantine.mark(lake, steps, chosen.table, ids)
         screen.print(f"{len(ids)} rows of {chosen.table} were delivered again.")
-    job.summarise(lake, report, screen)
+    summarise(lake, report, screen)
     return report.exit_code
 
 

@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.steps import catalogued
-from lakehouse import docs, job
+from lakehouse.catalogue import pages
+from lakehouse.run import job
+from lakehouse.run.console import console
+from lakehouse.run.options import parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the pages; see --help."""
-    options = job.parser(__doc__ or "")
+    options = parser(__doc__ or "")
     options.add_argument("--output", type=Path, help="folder for the pages (default: WAREHOUSE/ops/catalogue)")
     chosen = options.parse_args(arguments)
-    screen = job.console()
+    screen = console()
     lake = job.open_lake(chosen.env, chosen.warehouse, screen)
-    index = docs.write(lake, catalogued(), chosen.output)
+    index = pages.write(lake, catalogued(), chosen.output)
     screen.print(f"Catalogue  {index}", markup=False)
     return 0
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from jobs.steps import ALL
-from lakehouse import job
+from lakehouse.run import job
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
-from lakehouse import gate, job
+from lakehouse.promotion import gate
+from lakehouse.run import job
+from lakehouse.run.console import console, run_shown, summarise
+from lakehouse.run.options import parser
 from ml import lifecycle, scoring
 from ml.families import FAMILIES
 from ml.tracking import Store
@@ -10,11 +13,11 @@ from ml.tracking import Store
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Score a family's tables; see --help. Where no model is champion, the plain baseline scores."""
-    options = job.parser(__doc__ or "")
+    options = parser(__doc__ or "")
     options.add_argument("family", choices=sorted(FAMILIES), help="which family of models")
     options.add_argument("--shop", help="one shop, such as online_retail (default: all that have rows)")
     chosen = options.parse_args(arguments)
-    screen = job.console()
+    screen = console()
     gate.warm_up()
     lake = job.open_lake(chosen.env, chosen.warehouse, screen)
     store = Store(lake)
@@ -23,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for experiment, shop in lifecycle.pairs(lake, FAMILIES[chosen.family], chosen.shop)
         for step in scoring.steps(experiment, shop, lifecycle.serving(store, experiment, shop))
     ]
-    report = job.run_steps(lake, todo, screen)
-    job.summarise(lake, report, screen)
+    report = run_shown(lake, todo, screen)
+    summarise(lake, report, screen)
     return report.exit_code
 
 

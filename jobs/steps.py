@@ -3,7 +3,7 @@
 import bronze
 import gold
 import silver
-from lakehouse.table import Step
+from lakehouse.declare.table import Step
 
 ALL: tuple[Step, ...] = (*bronze.STEPS, *silver.STEPS, *gold.STEPS)
 

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from functools import partial
 
-from lakehouse import job
+from lakehouse.run import job
+from lakehouse.run.console import attempt, console, run_shown
+from lakehouse.run.options import parser
 from ml import lifecycle, scorecard, scoring, summary
 from ml.families import FAMILIES
 from ml.tracking import Store
@@ -11,22 +13,22 @@ from ml.tracking import Store
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train a family's model for each shop; see --help."""
-    options = job.parser(__doc__ or "")
+    options = parser(__doc__ or "")
     options.add_argument("family", choices=sorted(FAMILIES), help="which family of models")
     options.add_argument("--shop", help="one shop, such as online_retail (default: all that have rows)")
     options.add_argument("--seed", type=int, default=0, help="the same data and seed give the same model (default: 0)")
     chosen = options.parse_args(arguments)
-    screen = job.console()
+    screen = console()
     lake = job.open_lake(chosen.env, chosen.warehouse, screen)
     store = Store(lake)
     codes = []
     for experiment, shop in lifecycle.pairs(lake, FAMILIES[chosen.family], chosen.shop):
         train = partial(lifecycle.train, lake, store, experiment, shop, chosen.seed)
-        training, code = job.attempt(screen, "training", scoring.model_name(experiment, shop), train)
+        training, code = attempt(screen, "training", scoring.model_name(experiment, shop), train)
         codes.append(code)
         if training:
             screen.print(summary.of_training(training), markup=False)
-    board = job.run_steps(lake, [scorecard.step(store)], screen)
+    board = run_shown(lake, [scorecard.step(store)], screen)
     screen.print(f"MLflow     {store.uri}", markup=False)
     return max([*codes, board.exit_code])
 

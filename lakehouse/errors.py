@@ -1,16 +1,19 @@
 """What can go wrong, as messages: what, where, how many, what to do. The exit code is part of the message."""
 
+OTHER, USAGE, GATE, ACCOUNTS = 1, 2, 3, 4
+"""Exit codes: anything else, usage or configuration, a gate blocked a batch, the accounts do not balance."""
+
 
 class LakehouseError(Exception):
     """Root of all errors that are told to people as one message, without a stack trace. Exit code 1."""
 
-    exit_code = 1
+    exit_code = OTHER
 
 
 class UsageError(LakehouseError):
     """An option, a configuration or a declaration is wrong. Exit code 2."""
 
-    exit_code = 2
+    exit_code = USAGE
 
 
 class FileUnreadable(LakehouseError):
@@ -24,10 +27,10 @@ class LockTimeout(LakehouseError):
 class GateBlocked(LakehouseError):
     """A quality gate refused a batch: the old version stays visible, the batch stays pending. Exit code 3."""
 
-    exit_code = 3
+    exit_code = GATE
 
 
 class AccountsImbalance(LakehouseError):
     """Rows or money were lost or invented between the reading and the table. Exit code 4."""
 
-    exit_code = 4
+    exit_code = ACCOUNTS

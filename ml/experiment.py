@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.table import Filter, Read, Table
+from lakehouse.declare.table import Filter, Read, Table
 from ml.evidence import Evidence
 
 

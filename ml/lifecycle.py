@@ -13,18 +13,19 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from lakehouse import delta, ledger, snapshot
+from lakehouse.accounts import ops_tables
+from lakehouse.accounts.journal import Journal, flush
+from lakehouse.declare.table import Read
 from lakehouse.errors import LakehouseError, UsageError
-from lakehouse.job import git_commit
-from lakehouse.lake import Lake, new_id
-from lakehouse.ledger import Journal
-from lakehouse.table import Read
+from lakehouse.run.runner import git_commit
+from lakehouse.store import arrow, delta, log
+from lakehouse.store.lake import Lake, new_id
 from ml.evidence import CHALLENGER, CHAMPION, Decision, decide
 from ml.experiment import Experiment, Model, Served, Trained
 from ml.scoring import model_name, reads_of
 from ml.tracking import Store, StoreError, evidence_tags
 
-log = logging.getLogger("shoplake")
+logger = logging.getLogger("shoplake")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def pairs(lake: Lake, family: Sequence[Experiment], shop: str | None) -> list[tu
 def _shops(lake: Lake, experiment: Experiment) -> list[str]:
     """The shops that have rows in the first table that an experiment reads."""
     first = experiment.reads[0]
-    if not delta.exists(lake, first.table.name):
+    if not log.exists(lake, first.table.name):
         return []
     found = _read(lake, first, None).select("shop_id").distinct().collect()
     return [row["shop_id"] for row in found]
@@ -111,7 +112,7 @@ def _champion(store: Store, experiment: Experiment, name: str) -> Model | None:
     try:
         return load(store, experiment, name, int(champion.version))
     except LakehouseError as error:
-        log.warning("the new model is compared with the baseline alone: %s", error)
+        logger.warning("the new model is compared with the baseline alone: %s", error)
         return None
 
 
@@ -122,7 +123,7 @@ def _pinned(lake: Lake, experiment: Experiment, shop: str) -> tuple[dict[str, Da
     """
     frames, sources = {}, {}
     for place, read in enumerate(reads_of(experiment, shop)):
-        head = delta.head(lake, read.table.name)
+        head = log.head(lake, read.table.name)
         if head is None and place == 0:
             raise UsageError(
                 f"{experiment.name}: there is no {read.table.name} in {lake.warehouse}; run the jobs up to it first"
@@ -155,9 +156,9 @@ def move(
     if alias == CHAMPION and challenger is not None and int(challenger.version) == version:
         store.drop_alias(name, CHALLENGER)
     batch_id = new_id(lake.clock)
-    journal = Journal(lake.journal / f"{batch_id}.json", batch_id, ledger.MODEL_MOVES.name, "move", "done")
+    journal = Journal(lake.journal / f"{batch_id}.json", batch_id, ops_tables.MODEL_MOVES.name, "move", "done")
     journal.add(
-        ledger.MODEL_MOVES,
+        ops_tables.MODEL_MOVES,
         {
             "run_id": lake.run_id,
             "batch_id": batch_id,
@@ -173,7 +174,7 @@ def move(
         },
     )
     journal.save()
-    ledger.flush(lake)
+    flush(lake)
 
 
 def roll_back(lake: Lake, store: Store, experiment: Experiment, shop: str, version: int | None) -> int:
@@ -195,7 +196,7 @@ def roll_back(lake: Lake, store: Store, experiment: Experiment, shop: str, versi
 
 def moves(lake: Lake, name: str | None = None) -> list[dict[str, Any]]:
     """The moves of all aliases, or of one model's, the newest first."""
-    found = snapshot.rows(lake, ledger.MODEL_MOVES, None if name is None else ("model", "=", name))
+    found = arrow.rows(lake, ops_tables.MODEL_MOVES, None if name is None else ("model", "=", name))
     return sorted(found.to_pylist(), key=lambda m: (m["at"], m["batch_id"]), reverse=True)
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame
 
 from gold import model_scorecard
+from lakehouse.accounts.ops_tables import MODEL_MOVES
+from lakehouse.declare.table import Read, Step
 from lakehouse.errors import UsageError
-from lakehouse.ledger import MODEL_MOVES
-from lakehouse.table import Read, Step
 from ml.evidence import CHAMPION
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from functools import partial
 
 from pyspark.sql import DataFrame
 
+from lakehouse.declare.table import Read, Step
 from lakehouse.errors import UsageError
-from lakehouse.table import Read, Step
 from ml.experiment import Experiment, Output, Served
 
 

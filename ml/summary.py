@@ -9,8 +9,8 @@ from typing import Any
 from rich.table import Table as Grid
 
 from gold import inventory_plan, revenue_forecast, segment_profiles
-from lakehouse import snapshot
-from lakehouse.lake import Lake
+from lakehouse.store import arrow
+from lakehouse.store.lake import Lake
 from ml.experiment import Trained, Trial
 from ml.lifecycle import Training
 
@@ -55,21 +55,21 @@ def of_scores(lake: Lake) -> Grid:
 
 
 def _answers(lake: Lake) -> Iterator[tuple[str, str]]:
-    segments = snapshot.rows(lake, segment_profiles.TABLE).to_pylist()
+    segments = arrow.rows(lake, segment_profiles.TABLE).to_pylist()
     for row in sorted(segments, key=lambda row: -row["net_revenue"]):
         yield (
             f"Who are {row['segment']!r}?",
             f"{row['customers']:,} customers ({row['customer_share']:.0%}) with {row['net_revenue']:,.2f} "
             f"{row['currency']} so far, by {row['model']}",
         )
-    revenue = snapshot.rows(lake, revenue_forecast.TABLE).to_pylist()
+    revenue = arrow.rows(lake, revenue_forecast.TABLE).to_pylist()
     if revenue:
         days = sorted(row["sold_on"] for row in revenue)
         yield (
             f"What revenue comes until {days[-1]}?",
             f"{sum(row['mean'] for row in revenue):,.0f} expected, by {revenue[0]['model']}",
         )
-    plan = snapshot.rows(lake, inventory_plan.TABLE).to_pylist()
+    plan = arrow.rows(lake, inventory_plan.TABLE).to_pylist()
     now = [row for row in plan if row["alert"] == "order now"]
     if plan:
         pieces = sum(row["order_quantity"] for row in now)

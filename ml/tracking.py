@@ -37,8 +37,8 @@ from mlflow.tracking.context.registry import resolve_tags
 
 import ml.loader
 from lakehouse.errors import LakehouseError, UsageError
-from lakehouse.lake import Lake
 from lakehouse.settings import Settings
+from lakehouse.store.lake import Lake
 from ml.experiment import Trained
 
 mpl.use("agg")

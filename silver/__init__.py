@@ -1,6 +1,6 @@
 """Silver: typed, in UTC, deduplicated, one vocabulary for all shops. One file per table."""
 
-from lakehouse.table import Step
+from lakehouse.declare.table import Step
 from silver import (
     calendar,
     customers,

@@ -15,8 +15,8 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.rules import Expectation, between, not_null
-from lakehouse.table import Field, Read, Step, Table
+from lakehouse.declare.rules import Expectation, between, not_null
+from lakehouse.declare.table import Field, Read, Step, Table
 from silver import order_lines
 from silver.shared import COUNTRY_CODE
 

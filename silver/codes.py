@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from lakehouse import conform
+from lakehouse.declare import conform
 
 SHOP = "online_retail"
 _TIMEZONE = "Europe/London"

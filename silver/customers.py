@@ -6,9 +6,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from bronze.shop_customers import TABLE as SHOP_CUSTOMERS
-from lakehouse.conform import typed
-from lakehouse.rules import Expectation, matches, not_null
-from lakehouse.table import Field, Read, Step, Table
+from lakehouse.declare.conform import typed
+from lakehouse.declare.rules import Expectation, matches, not_null
+from lakehouse.declare.table import Field, Read, Step, Table
 from silver import countries, order_lines
 from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, SHOP_ID, completed
 

@@ -7,8 +7,8 @@ from pyspark.sql import functions as F
 
 from bronze.stallion import TABLE as STALLION
 from bronze.walmart_features import TABLE as WALMART_FEATURES
-from lakehouse.rules import Expectation, not_null
-from lakehouse.table import Field, Read, Step, Table
+from lakehouse.declare.rules import Expectation, not_null
+from lakehouse.declare.table import Field, Read, Step, Table
 from silver.shared import SHOP_ID
 
 # Delivered column -> whether it is known before the period. Prices of a period without a sale are left out by the rules

@@ -6,9 +6,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from bronze.movielens_ratings import TABLE as MOVIELENS_RATINGS
-from lakehouse.conform import typed
-from lakehouse.rules import Expectation, between, not_null
-from lakehouse.table import Field, Read, Step, Table
+from lakehouse.declare.conform import typed
+from lakehouse.declare.rules import Expectation, between, not_null
+from lakehouse.declare.table import Field, Read, Step, Table
 from silver.shared import SHOP_ID
 
 TABLE = Table(

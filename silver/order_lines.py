@@ -9,9 +9,9 @@ from pyspark.sql import functions as F
 
 from bronze.online_retail import TABLE as ONLINE_RETAIL
 from bronze.shop_order_lines import TABLE as SHOP_ORDER_LINES
-from lakehouse.conform import typed
-from lakehouse.rules import Expectation, between, holds, not_null, one_of, references
-from lakehouse.table import Field, Filter, Read, Step, Table
+from lakehouse.declare.conform import typed
+from lakehouse.declare.rules import Expectation, between, holds, not_null, one_of, references
+from lakehouse.declare.table import Field, Filter, Read, Step, Table
 from silver import codes, countries, products
 from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SHOP_ID
 

@@ -6,9 +6,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from bronze.shop_orders import TABLE as SHOP_ORDERS
-from lakehouse.conform import typed
-from lakehouse.rules import Expectation, holds, not_before, not_null, one_of
-from lakehouse.table import LINEAGE_COLUMNS, Field, Read, Step, Table
+from lakehouse.declare.conform import typed
+from lakehouse.declare.rules import Expectation, holds, not_before, not_null, one_of
+from lakehouse.declare.table import LINEAGE_COLUMNS, Field, Read, Step, Table
 from silver import countries, order_lines
 from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SHOP_ID, completed
 

@@ -6,9 +6,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from bronze.shop_payments import TABLE as SHOP_PAYMENTS
-from lakehouse.conform import typed
-from lakehouse.rules import Expectation, holds, not_null, one_of
-from lakehouse.table import Field, Read, Step, Table
+from lakehouse.declare.conform import typed
+from lakehouse.declare.rules import Expectation, holds, not_null, one_of
+from lakehouse.declare.table import Field, Read, Step, Table
 from silver.shared import CURRENCY, SHOP_ID
 
 METHODS = ("card", "paypal", "invoice", "bank_transfer")

@@ -7,9 +7,9 @@ from pyspark.sql import functions as F
 
 from bronze.stallion import TABLE as STALLION
 from bronze.walmart_sales import TABLE as WALMART_SALES
-from lakehouse.conform import typed
-from lakehouse.rules import Expectation, between, not_null, one_of
-from lakehouse.table import Field, Read, Step, Table
+from lakehouse.declare.conform import typed
+from lakehouse.declare.rules import Expectation, between, not_null, one_of
+from lakehouse.declare.table import Field, Read, Step, Table
 from silver.shared import SHOP_ID
 
 FREQUENCIES = ("W", "M")

@@ -7,9 +7,9 @@ from pyspark.sql import functions as F
 
 from bronze.online_retail import TABLE as ONLINE_RETAIL
 from bronze.shop_products import TABLE as SHOP_PRODUCTS
-from lakehouse.conform import typed
-from lakehouse.rules import Expectation, between, not_null
-from lakehouse.table import Field, Filter, Read, Step, Table
+from lakehouse.declare.conform import typed
+from lakehouse.declare.rules import Expectation, between, not_null
+from lakehouse.declare.table import Field, Filter, Read, Step, Table
 from silver import codes
 from silver.shared import SHOP_ID, completed
 

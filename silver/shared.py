@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.rules import holds, matches, not_null
-from lakehouse.table import Field, Table
+from lakehouse.declare.rules import holds, matches, not_null
+from lakehouse.declare.table import Field, Table
 from silver.countries import UNKNOWN_CODE, UNKNOWN_NAME
 
 SHOP_ID = Field("shop_id", "string", "shop that the row comes from", rules=(not_null(),))

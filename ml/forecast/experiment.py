@@ -22,7 +22,7 @@ from gold import (
     stock_position,
 )
 from gold.declare import as_declared
-from lakehouse.table import Read, Table
+from lakehouse.declare.table import Read, Table
 from ml.experiment import Experiment, Frames, Output, Served
 from ml.forecast import panels
 from ml.forecast.frames import Forecast

@@ -17,7 +17,7 @@ from gold import (
     recommendations,
 )
 from gold.declare import as_declared
-from lakehouse.table import Read, Table
+from lakehouse.declare.table import Read, Table
 from ml.experiment import Experiment, Frames, Output, Served
 from ml.recommend import items
 from ml.recommend.als import Factors, Floats

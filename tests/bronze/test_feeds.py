@@ -9,8 +9,8 @@ import pytest
 
 import bronze
 from bronze import online_retail, shop_customers, shop_order_lines, shop_products
-from lakehouse.files import FileReport, discover, read_file
-from lakehouse.table import Step
+from lakehouse.declare.table import Step
+from lakehouse.intake.files import FileReport, discover, read_file
 
 ROOT = Path(__file__).resolve().parents[2]
 RETAIL = ROOT / ".." / "shared" / "data" / "online_retail"

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lakehouse.table import Table
+from lakehouse.declare.table import Table
 from silver import (
     demand_drivers,
     marketing_spend,

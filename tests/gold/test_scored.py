@@ -6,8 +6,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from gold import model_scorecard
-from lakehouse import gate
-from lakehouse.table import Table
+from lakehouse.declare.table import Table
+from lakehouse.promotion import gate
 from ml import scoring
 from ml.families import FAMILIES
 

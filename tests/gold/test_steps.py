@@ -13,9 +13,9 @@ from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
 
 from gold import STEPS, demand_daily
-from lakehouse import gate
-from lakehouse.rules import errors_of
-from lakehouse.table import Step, Table
+from lakehouse.declare.rules import errors_of
+from lakehouse.declare.table import Step, Table
+from lakehouse.promotion import gate
 from silver import (
     demand_drivers,
     marketing_spend,

@@ -8,8 +8,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lakehouse.rules import errors_of, known_marker
-from lakehouse.table import Table
+from lakehouse.declare.rules import errors_of, known_marker
+from lakehouse.declare.table import Table
 
 Rows = Callable[..., DataFrame]
 Broken = Callable[[Table, DataFrame], list[set[str]]]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pyspark.sql import DataFrame
 
 from bronze.shop_customers import TABLE as SHOP_CUSTOMERS
-from lakehouse.table import Table
+from lakehouse.declare.table import Table
 from silver import customers, order_lines
 
 Rows = Callable[..., DataFrame]

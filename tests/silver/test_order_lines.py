@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, Row
 
 from bronze.online_retail import TABLE as ONLINE_RETAIL
 from bronze.shop_order_lines import TABLE as SHOP_ORDER_LINES
-from lakehouse.table import Table
+from lakehouse.declare.table import Table
 from silver import order_lines
 
 Rows = Callable[..., DataFrame]

@@ -6,7 +6,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from bronze.shop_orders import TABLE as SHOP_ORDERS
-from lakehouse.table import Table
+from lakehouse.declare.table import Table
 from silver import order_lines, orders
 
 Rows = Callable[..., DataFrame]

@@ -9,8 +9,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DoubleType, StringType, StructField, StructType
 
-from lakehouse.rules import Rule, known_marker
-from lakehouse.table import Table
+from lakehouse.declare.rules import Rule, known_marker
+from lakehouse.declare.table import Table
 from silver import STEPS
 
 TABLES = {step.table.name: step.table for step in STEPS}

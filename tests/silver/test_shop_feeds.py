@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame
 
-from lakehouse.table import Step, Table
+from lakehouse.declare.table import Step, Table
 from silver import exposures, marketing_spend, page_events, payments, promotions, reviews, stock_levels
 
 Rows = Callable[..., DataFrame]

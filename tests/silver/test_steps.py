@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from bronze.online_retail import TABLE as ONLINE_RETAIL
-from lakehouse.table import LINEAGE_COLUMNS, Step
+from lakehouse.declare.table import LINEAGE_COLUMNS, Step
 from silver import STEPS, order_lines
 
 Rows = Callable[..., DataFrame]

@@ -1,0 +1,1 @@
+"""What became of every row and every penny: accounts, journals, and the ops tables that show them."""

@@ -1,0 +1,1 @@
+"""The warehouse as static pages, derived from the declarations and the ops tables."""

@@ -1,0 +1,1 @@
+"""What is declared: tables and steps, the rules of a row, and helpers of builds."""

@@ -1,0 +1,228 @@
+"""Rules of a row, declared once: a column expression for the split and an expectation for the gate.
+
+A check (`not_null()`, `between(0, 10)`) waits for the name of its column; a table binds it to a `Rule`. Null passes
+every check but `not_null`, as it does in Great Expectations, so that both verdicts agree rule by rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Literal
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from lakehouse.declare.table import Table
+
+Action = Literal["quarantine", "warn", "fail"]
+Limit = int | float | Decimal | date | None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule bound to its columns.
+
+    `says` is the sentence a person reads ("quantity must be between 1 and 9"); `breaks()` is true on a row that breaks
+    it. `expectation` and `kwargs` name the same rule to Great Expectations; it must be one over the values of a single
+    column, because only these are measured together in one Spark job. A rule over several columns therefore `derives`
+    a column of that name for the gate. `shows` is what a reason quotes where that is not the values of the columns. A
+    row that breaks a rule is put into quarantine, kept and counted (`warn`), or blocks its whole batch (`fail`).
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    says: str
+    breaks: Callable[[], Column]
+    expectation: str
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    action: Action = "quarantine"
+    reference: Table | None = None
+    derives: Callable[[], Column] | None = None
+    shows: Callable[[], Column] | None = None
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A statement about all rows that are about to be published, by its name in Great Expectations.
+
+    Example: `Expectation("expect_column_sum_to_be_between", {"column": "units", "min_value": 1}, "units were sold")`.
+    """
+
+    expectation: str
+    kwargs: Mapping[str, Any]
+    says: str
+
+
+Check = Callable[[str], Rule]
+
+
+def not_null(action: Action = "quarantine") -> Check:
+    """The column has a value. A text that could not be typed has none."""
+    return lambda column: Rule(
+        f"{column}.not_null",
+        (column,),
+        f"{column} must not be missing",
+        lambda: F.col(column).isNull(),
+        "expect_column_values_to_not_be_null",
+        {"column": column},
+        action,
+    )
+
+
+def between(low: Limit = None, high: Limit = None, *, strict: bool = False, action: Action = "quarantine") -> Check:
+    """The value lies between `low` and `high`, both included; `strict` excludes both."""
+
+    def bind(column: str) -> Rule:
+        def breaks() -> Column:
+            value = F.col(column)
+            too_low = F.lit(False) if low is None else (value <= low if strict else value < low)
+            too_high = F.lit(False) if high is None else (value >= high if strict else value > high)
+            return F.coalesce(too_low | too_high, F.lit(False))
+
+        kind = "within" if strict else "between"
+        limits = f"{'...' if low is None else low} and {'...' if high is None else high}"
+        bounds = {"min_value": low, "max_value": high, "strict_min": strict, "strict_max": strict}
+        return Rule(
+            f"{column}.between",
+            (column,),
+            f"{column} must be {kind} {limits}",
+            breaks,
+            "expect_column_values_to_be_between",
+            {"column": column} | bounds,
+            action,
+        )
+
+    return bind
+
+
+def one_of(values: Sequence[str], action: Action = "quarantine") -> Check:
+    """The value is in a closed vocabulary."""
+    allowed = list(values)
+    return lambda column: Rule(
+        f"{column}.one_of",
+        (column,),
+        f"{column} must be one of {', '.join(allowed)}",
+        lambda: F.coalesce(~F.col(column).isin(allowed), F.lit(False)),
+        "expect_column_values_to_be_in_set",
+        {"column": column, "value_set": allowed},
+        action,
+    )
+
+
+def matches(regex: str, what: str, action: Action = "quarantine") -> Check:
+    """The text matches a regular expression; `what` says it in words ("an e-mail address")."""
+    return lambda column: Rule(
+        f"{column}.matches",
+        (column,),
+        f"{column} must be {what}",
+        lambda: F.coalesce(~F.col(column).rlike(regex), F.lit(False)),
+        "expect_column_values_to_match_regex",
+        {"column": column, "regex": regex},
+        action,
+    )
+
+
+def not_before(other: str, action: Action = "quarantine") -> Check:
+    """The value is at least that of another column of the row."""
+
+    def bind(column: str) -> Rule:
+        derived = f"_{column}_not_before_{other}"
+        return Rule(
+            f"{column}.not_before_{other}",
+            (column, other),
+            f"{column} must not be before {other}",
+            lambda: F.coalesce(F.col(column) < F.col(other), F.lit(False)),
+            "expect_column_values_to_be_in_set",
+            {"column": derived, "value_set": [True]},
+            action,
+            derives=lambda: F.col(column) >= F.col(other),
+        )
+
+    return bind
+
+
+def references(table: Table, action: Action = "quarantine") -> Check:
+    """The value exists in the column of the same name of `table`, in the same shop. The road adds the marker column."""
+
+    def bind(column: str) -> Rule:
+        marker = known_marker(column)
+        return Rule(
+            f"{column}.known",
+            (column,),
+            f"{column} must be known in {table.name}",
+            lambda: F.coalesce(~F.col(marker), F.lit(False)),
+            "expect_column_values_to_be_in_set",
+            {"column": marker, "value_set": [True]},
+            action,
+            table,
+        )
+
+    return bind
+
+
+def holds(
+    name: str, columns: tuple[str, ...], says: str, truth: Callable[[], Column], action: Action = "quarantine"
+) -> Rule:
+    """A rule over several columns: `truth` must not be false. Null passes, as in every other rule."""
+    return Rule(
+        name,
+        columns,
+        says,
+        lambda: F.coalesce(~truth(), F.lit(False)),
+        "expect_column_values_to_be_in_set",
+        {"column": f"_{name.replace('.', '_')}", "value_set": [True]},
+        action,
+        derives=truth,
+    )
+
+
+def typed_as(column: str, type_name: str) -> Rule:
+    """The delivered text could be read as the declared type; `conform.typed` lists the failures in `_untyped`."""
+    return Rule(
+        f"{column}.type",
+        (column,),
+        f"{column} must be of type {type_name}",
+        lambda: F.coalesce(F.col("_untyped").contains(f",{column},"), F.lit(False)),
+        "expect_column_values_to_not_match_regex",
+        {"column": "_untyped", "regex": f",{column},"},
+        shows=lambda: F.col("_unread")[column],
+    )
+
+
+def known_marker(column: str) -> str:
+    """Name of the staged boolean that says whether a referenced key was found (null where the key is missing)."""
+    return f"_known_{column}"
+
+
+def errors_of(rules: Sequence[Rule]) -> Column:
+    """The rules that a row breaks: array of structs (rule, message, columns); empty for a good row."""
+    none = F.expr("CAST(array() AS ARRAY<STRUCT<rule: STRING, message: STRING, columns: ARRAY<STRING>>>)")
+    if not rules:
+        return none
+    reasons = [
+        F.when(
+            rule.breaks(),
+            F.struct(
+                F.lit(rule.name).alias("rule"),
+                F.concat(F.lit(rule.says + "; it is "), _shown(rule)).alias("message"),
+                F.array(*[F.lit(name) for name in rule.columns]).alias("columns"),
+            ),
+        )
+        for rule in rules
+    ]
+    # Nearly every row is good: it must not pay for the array of reasons.
+    is_broken = reduce(Column.__or__, (rule.breaks() for rule in rules))
+    return F.when(is_broken, F.filter(F.array(*reasons), lambda reason: reason.isNotNull())).otherwise(none)
+
+
+def _shown(rule: Rule) -> Column:
+    """What the reason shows of a row: the values of the rule's columns, or what the rule itself shows."""
+    if rule.shows is not None:
+        return F.coalesce(F.substring(rule.shows(), 1, 80), F.lit("missing"))
+    values = [F.coalesce(F.substring(F.col(name).cast("string"), 1, 80), F.lit("missing")) for name in rule.columns]
+    return F.concat_ws(", ", *values)

@@ -1,0 +1,172 @@
+"""One table, one declaration; one step, one way into it. Everything else is derived from these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, cast
+
+from pyspark.sql import DataFrame
+from pyspark.sql.types import StructField, StructType
+
+from lakehouse.declare.rules import Check, Expectation, Rule, typed_as
+from lakehouse.errors import UsageError
+
+Layer = Literal["bronze", "silver", "gold", "ops"]
+Write = Literal["append", "merge", "scd2"]
+
+LINEAGE_COLUMNS: Mapping[str, tuple[str, str]] = {
+    "_source_file": ("string", "delivered file that the row came in"),
+    "_source_row": ("bigint", "line of that file at which the row begins (the header is line 1)"),
+    "_ingested_at": ("timestamp", "when the file was taken into bronze (UTC)"),
+    "_batch_id": ("string", "batch that took the row into bronze"),
+}
+SCD2_COLUMNS: Mapping[str, tuple[str, str]] = {
+    "__START_AT": ("timestamp", "from when the version holds (UTC, included)"),
+    "__END_AT": ("timestamp", "until when it holds (UTC, excluded); null for the current version"),
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column: Spark SQL type, meaning, unit, the checks of its value, and whether it is personal data.
+
+    A personal field is pseudonymised (HMAC-SHA256 by the warehouse's key) when it is published to silver.
+    """
+
+    name: str
+    type: str
+    meaning: str
+    unit: str = ""
+    rules: tuple[Check, ...] = ()
+    personal: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table as declared, once, beside the function that builds it.
+
+    `grain` is the key of a row. `row_law` says in words how input rows become rows here. `amount` names the column of
+    money that the ledger accounts for. `counts` names, in an aggregate, the column that says how many input rows a
+    row stands for. `sequence_by` orders deliveries of one key: the greatest is the newest. `max_quarantined` is the
+    share of rejected rows above which a batch is taken for a broken feed and blocked.
+    """
+
+    name: str
+    meaning: str
+    grain: tuple[str, ...]
+    fields: tuple[Field, ...]
+    row_law: str
+    write: Write = "merge"
+    sequence_by: tuple[str, ...] = ("_ingested_at", "_source_file", "_source_row")
+    rules: tuple[Rule, ...] = ()
+    expectations: tuple[Expectation, ...] = ()
+    amount: str | None = None
+    counts: str | None = None
+    max_quarantined: float = 0.1
+    has_lineage: bool = True
+
+    def __post_init__(self) -> None:
+        names = [field.name for field in self.fields]
+        wrong = [name for name in (*self.grain, self.amount, self.counts) if name and name not in self.all_columns]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if wrong or twice:
+            raise UsageError(f"{self.name}: grain, amount and counts must be fields, once each: {wrong or twice}")
+
+    @property
+    def layer(self) -> str:
+        """Schema of the table: bronze, silver, gold or ops."""
+        return self.name.split(".")[0]
+
+    @property
+    def short_name(self) -> str:
+        """Name without the layer; a build's parameter is named like this."""
+        return self.name.split(".")[1]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that identify a stored row: the grain, and the start of the version where history is kept."""
+        return (*self.grain, "__START_AT") if self.write == "scd2" else self.grain
+
+    @cached_property
+    def all_columns(self) -> dict[str, tuple[str, str]]:
+        """Every stored column, in order: name -> (type, comment)."""
+        own = {f.name: (f.type, f.meaning + (f" [{f.unit}]" if f.unit else "")) for f in self.fields}
+        history = dict(SCD2_COLUMNS) if self.write == "scd2" else {}
+        return own | history | (dict(LINEAGE_COLUMNS) if self.has_lineage else {})
+
+    @property
+    def skipping_columns(self) -> tuple[str, ...]:
+        """The columns that a query narrows: the key, dates and times. Delta keeps the bounds of these in every file."""
+        moments = [name for name, (kind, _) in self.all_columns.items() if kind.lower() in ("date", "timestamp")]
+        return tuple(dict.fromkeys([*self.key, *moments]))
+
+    @cached_property
+    def row_rules(self) -> tuple[Rule, ...]:
+        """All rules of a row: types first, then the fields' checks, then the rules over several columns."""
+        typed = () if self.layer != "silver" else tuple(f for f in self.fields if f.type != "string")
+        bound = [check(f.name) for f in self.fields for check in f.rules]
+        return (*(typed_as(f.name, f.type) for f in typed), *bound, *self.rules)
+
+    @property
+    def schema(self) -> StructType:
+        """The stored schema with column comments."""
+        declared = self.all_columns
+        parsed = cast(
+            StructType, StructType.fromDDL(", ".join(f"`{name}` {kind}" for name, (kind, _) in declared.items()))
+        )
+        return StructType(
+            [StructField(f.name, f.dataType, True, {"comment": declared[f.name][1]}) for f in parsed.fields]
+        )
+
+
+@dataclass(frozen=True)
+class Read:
+    """A table that a step reads.
+
+    `where` limits it (SQL over its columns). `groups` maps the step's group columns to SQL over this table's columns:
+    rows that change here make these groups be computed again. A read without `groups` in a step that recomputes groups
+    makes every group be computed again when it changes.
+    """
+
+    table: Table
+    where: str | None = None
+    groups: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Rows left out on purpose, counted under `reason`; `drops` is SQL that is true on such a row of the first read."""
+
+    reason: str
+    drops: str
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One way into a table: what is read, and the pure function that builds the rows.
+
+    `build` gets one DataFrame per read, as keyword arguments named like the tables. The first read drives the step:
+    it is the one whose rows are counted. Without `recompute` the step takes in the rows that are new in the first
+    read; with it, the groups (values of these columns) that changed in any read are built again from all their rows
+    and replace what was there. `amount` is SQL over the first read for the money in a row, written apart from `build`
+    so that the accounts check it. `models` names the versions of the models that `build` uses: they are consumed like
+    tables, and with another version everything is built again. A bronze step has a `feed` instead of reads.
+    """
+
+    table: Table
+    build: Callable[..., DataFrame]
+    reads: tuple[Read, ...] = ()
+    recompute: tuple[str, ...] | None = None
+    filters: tuple[Filter, ...] = ()
+    amount: str | None = None
+    models: Mapping[str, int] = field(default_factory=dict)
+    feed: Any = None
+    source: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the step in progress marks and logs: target <- what drives it."""
+        driver = self.reads[0].table.name if self.reads else f"files of {self.feed.source}.{self.feed.name}"
+        return f"{self.table.name} <- {', '.join((driver, *self.models))}"

@@ -1,0 +1,323 @@
+"""Delivered files: how a feed is declared, found, known by content, and read with every physical line accounted for.
+
+The accounts of a file start from its bytes, not from what a parser returned: its line breaks are counted on their own,
+and `lines = header + blank + continuation + records + broken` must hold. A broken record breaks its first line alone;
+reading goes on at the next one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import json
+import os
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from operator import add
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
+
+from lakehouse.declare.table import Table
+from lakehouse.errors import AccountsImbalance, FileUnreadable, UsageError
+from lakehouse.intake.feeds import Feed
+from lakehouse.intake.records import Piece, cannot_open, empty, parser_of, text_of
+
+BLOCK_BYTES = 16 * 1024 * 1024
+"""Text held at once while a file is read, in bytes after decompression."""
+_UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".crc")
+
+
+@dataclass(frozen=True)
+class DeliveredFile:
+    """A file in the input folder; `file` is its name relative to the folder, `file_id` the SHA-256 of its bytes."""
+
+    path: str
+    file: str
+    file_id: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What came of a file; all counts are physical lines but `records`, whose first lines they are.
+
+    `message` says what is wrong, where, and what to do; it is empty for a file that was loaded. `broken` counts lines,
+    one per broken record. `new_columns` are header names that the feed does not know, `missing_columns` those of its
+    columns that the file lacks (for JSON lines: that no record has). A `known` file was loaded before, under any name.
+    """
+
+    file: str
+    file_id: str
+    size_bytes: int
+    status: Literal["loaded", "known", "unreadable"]
+    message: str = ""
+    lines: int = 0
+    header_lines: int = 0
+    blank_lines: int = 0
+    continuation_lines: int = 0
+    records: int = 0
+    broken: int = 0
+    new_columns: tuple[str, ...] = ()
+    missing_columns: tuple[str, ...] = ()
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every physical line is accounted for, once."""
+        told = self.header_lines + self.blank_lines + self.continuation_lines + self.records + self.broken
+        return self.lines == told
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The files of a feed in the input folder, sorted by name.
+
+    `known` have the same content as a file that was loaded before, or as an earlier one of `new`.
+    """
+
+    new: list[DeliveredFile] = field(default_factory=list)
+    known: list[DeliveredFile] = field(default_factory=list)
+    unreadable: list[FileReport] = field(default_factory=list)
+
+
+def discover(feed: Feed, input_dir: Path, known_ids: Collection[str]) -> Delivery:
+    """The feed's files below `input_dir`, told apart by content; empty where there are none.
+
+    Names that mark an upload under way (`.tmp`, `.part`, ...) are left for the next time. Raises UsageError where the
+    folder is missing or cannot be listed.
+    """
+    folder = input_dir / Path(feed.pattern).parent
+    if not input_dir.is_dir():
+        raise UsageError(f"the input folder {input_dir} does not exist; give the folder that the files are put into")
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        raise UsageError(f"the input folder {folder} cannot be listed; allow this user to read it")
+    paths = sorted(
+        (path for path in input_dir.glob(feed.pattern) if not path.is_dir() and not path.name.endswith(_UNFINISHED)),
+        key=lambda path: path.relative_to(input_dir).as_posix(),
+    )
+    delivery, seen = Delivery(), set(known_ids)
+    with ThreadPoolExecutor(max_workers=4) as pool:  # hashing leaves Python's lock alone
+        for found in pool.map(lambda path: _identify(path, path.relative_to(input_dir).as_posix()), paths):
+            if isinstance(found, FileReport):
+                delivery.unreadable.append(found)
+            elif found.file_id in seen:
+                delivery.known.append(found)
+            else:
+                seen.add(found.file_id)
+                delivery.new.append(found)
+    return delivery
+
+
+def _identify(path: Path, file: str) -> DeliveredFile | FileReport:
+    try:
+        with path.open("rb") as stream:
+            file_id = hashlib.file_digest(stream, "sha256").hexdigest()
+            size = stream.tell()
+    except OSError as error:
+        return FileReport(file, "", 0, "unreadable", cannot_open(file, error))
+    if size == 0:
+        return FileReport(file, file_id, 0, "unreadable", empty(file))
+    return DeliveredFile(str(path), file, file_id, size)
+
+
+def read_files(
+    spark: SparkSession,
+    files: Sequence[DeliveredFile],
+    feed: Feed,
+    table: Table,
+    staging: str,
+    batch_id: str,
+    ingested_at: datetime,
+    tasks: int,
+) -> list[FileReport]:
+    """Read files in at most `tasks` Spark tasks, straight into Parquet; their reports, in the order of `files`.
+
+    Records land in `staging/accepted` with the columns of `table`, broken lines in `staging/quarantined`; a file that
+    cannot be read leaves nothing in either. `staging` is a folder that all of Spark's workers can write to. Raises
+    AccountsImbalance where the lines of a file do not add up.
+    """
+    if ingested_at.tzinfo is None:
+        raise UsageError("the time of ingestion must carry its time zone")
+    for part in ("accepted", "quarantined"):
+        Path(staging, part).mkdir(parents=True, exist_ok=True)
+    if not files:
+        return []
+    buckets = _buckets(files, tasks)
+    columns = tuple(table.all_columns)
+
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for bucket in batch.column("id").to_pylist():
+                reports = [
+                    json.dumps(asdict(read_file(delivered, feed, columns, staging, batch_id, ingested_at)))
+                    for delivered in buckets[bucket]
+                ]
+                yield pa.RecordBatch.from_pydict({"report": reports})
+
+    rows = spark.range(0, len(buckets), 1, len(buckets)).mapInArrow(read, "report string").collect()
+    reports = [_report(row.report) for row in rows]
+    for report in reports:
+        if not report.is_balanced:
+            raise AccountsImbalance(f"{report.file}: its {report.lines} lines do not add up: {report}")
+    by_file = {report.file: report for report in reports}
+    return [by_file[delivered.file] for delivered in files]
+
+
+def _report(text: str) -> FileReport:
+    told = json.loads(text)
+    return FileReport(**told | {name: tuple(told[name]) for name in ("new_columns", "missing_columns")})
+
+
+def _buckets(files: Sequence[DeliveredFile], tasks: int) -> list[list[DeliveredFile]]:
+    """Files spread over tasks, the largest first, each to the task that has the least to read."""
+    buckets: list[list[DeliveredFile]] = [[] for _ in range(max(1, min(tasks, len(files))))]
+    heap = [(0, index) for index in range(len(buckets))]
+    for delivered in sorted(files, key=lambda each: -each.size_bytes):
+        load, index = heapq.heappop(heap)
+        buckets[index].append(delivered)
+        heapq.heappush(heap, (load + delivered.size_bytes, index))
+    return buckets
+
+
+def read_file(
+    delivered: DeliveredFile,
+    feed: Feed,
+    columns: Sequence[str],
+    staging: str,
+    batch_id: str,
+    ingested_at: datetime,
+    block_bytes: int = BLOCK_BYTES,
+) -> FileReport:
+    """Read one file, block by block, into Parquet in `staging`; `columns` are those of its bronze table, in order.
+
+    The rows appear under their final names only once the whole file was read.
+    """
+    parser = parser_of(feed, delivered.file)
+    staged = _Staged(delivered, columns, Path(staging), batch_id, ingested_at)
+    line, lines, counted = 1, 0, (0, 0, 0, 0)  # blank, continuation, records, broken
+    rest = b""
+    try:
+        for chunk in text_of(Path(delivered.path), delivered.file, delivered.size_bytes, feed.encoding, block_bytes):
+            lines += chunk.count(b"\n")
+            block, is_last = rest + chunk, not chunk
+            if is_last and block and not block.endswith(b"\n"):
+                lines += 1
+                block += b"\n"
+            end = block.rfind(b"\n") + 1
+            if not end and len(block) > 4 * block_bytes:
+                raise FileUnreadable(
+                    f"{delivered.file}: line {line:,} is longer than {4 * block_bytes:,} bytes; check that this is a"
+                    " text file with line breaks (LF or CRLF), and deliver it again"
+                )
+            pieces = list(parser.pieces(block[:end], line, is_last)) if end else []
+            rest = block[sum(piece.size for piece in pieces) :]
+            for piece in pieces:
+                line += piece.lines
+                told = piece.blank, piece.continuation, len(piece.rows), len(piece.broken)
+                counted = tuple(map(add, counted, told))
+            staged.add(pieces)
+        parser.finish()
+        staged.publish()
+    except FileUnreadable as error:
+        return FileReport(delivered.file, delivered.file_id, delivered.size_bytes, "unreadable", str(error))
+    finally:
+        staged.discard()
+    blank, continuation, records, broken = counted
+    return FileReport(
+        file=delivered.file,
+        file_id=delivered.file_id,
+        size_bytes=delivered.size_bytes,
+        status="loaded",
+        lines=lines,
+        header_lines=parser.header_lines,
+        blank_lines=blank,
+        continuation_lines=continuation,
+        records=records,
+        broken=broken,
+        new_columns=tuple(parser.new_columns),
+        missing_columns=parser.missing_columns,
+    )
+
+
+class _Staged:
+    """The rows of one file on their way into staging: under a name that Spark does not read until all are there."""
+
+    def __init__(
+        self, delivered: DeliveredFile, columns: Sequence[str], staging: Path, batch_id: str, ingested_at: datetime
+    ) -> None:
+        self._delivered = delivered
+        self._columns = columns
+        self._constants: dict[str, tuple[Any, Any]] = {
+            "_source_file": (delivered.file, pa.string()),
+            "_batch_id": (batch_id, pa.string()),
+        }
+        self._constants["_ingested_at"] = (ingested_at.astimezone(UTC), pa.timestamp("us", tz="UTC"))
+        self._folders = {part: staging / part for part in ("quarantined", "accepted")}
+        self._writing = f"_{delivered.file_id}.{uuid4().hex}.parquet"
+        self._writers: dict[str, Any] = {}
+
+    def add(self, pieces: Sequence[Piece]) -> None:
+        """Write the records and the broken lines of a block, one row group of each."""
+        accepted = [self._accepted(piece) for piece in pieces if len(piece.rows)]
+        if accepted:
+            self._write("accepted", pa.concat_tables(accepted))
+        broken = [line for piece in pieces for line in piece.broken]
+        if broken:
+            reason = pa.struct([("rule", pa.string()), ("message", pa.string()), ("columns", pa.list_(pa.string()))])
+            errors = [[{"rule": line.rule, "message": line.message, "columns": []}] for line in broken]
+            arrays = {
+                "_row": pa.array([line.text for line in broken], pa.string()),
+                "_errors": pa.array(errors, pa.list_(reason)),
+                "_source_row": pa.array([line.line for line in broken], pa.int64()),
+            } | {name: self._constant(name, len(broken)) for name in self._constants}
+            names = ("_row", "_errors", "_source_file", "_source_row", "_ingested_at", "_batch_id")
+            self._write("quarantined", pa.table({name: arrays[name] for name in names}))
+
+    def _accepted(self, piece: Piece) -> Any:
+        count = len(piece.rows)
+        arrays = {"_source_row": pa.array(piece.rows, pa.int64())}
+        arrays |= {name: self._constant(name, count) for name in self._constants}
+        arrays |= piece.values
+        return pa.table({name: arrays[name] if name in arrays else _nulls(count) for name in self._columns})
+
+    def _constant(self, name: str, count: int) -> Any:
+        value, kind = self._constants[name]
+        return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), count), pa.array([value], kind))
+
+    def _write(self, part: str, rows: Any) -> None:
+        if part not in self._writers:
+            path = self._folders[part] / self._writing
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._writers[part] = pq.ParquetWriter(  # written once and read once, as a whole: statistics cost too much
+                path,
+                rows.schema,
+                compression="snappy",
+                write_statistics=False,
+                store_schema=False,
+                use_dictionary=[name for name in rows.schema.names if name != "_source_row"],
+                column_encoding={"_source_row": "DELTA_BINARY_PACKED"},
+            )
+        self._writers[part].write_table(rows)
+
+    def publish(self) -> None:
+        """Let the rows be seen."""
+        for part, folder in self._folders.items():
+            if part in self._writers:
+                self._writers[part].close()
+                (folder / self._writing).replace(folder / f"{self._delivered.file_id}.parquet")
+
+    def discard(self) -> None:
+        """Remove what was written and not published."""
+        for part, writer in self._writers.items():
+            writer.close()
+            (self._folders[part] / self._writing).unlink(missing_ok=True)
+
+
+def _nulls(count: int) -> Any:
+    return pa.nulls(count, pa.string())

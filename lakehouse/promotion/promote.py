@@ -1,0 +1,293 @@
+"""The one road into a table: read what is new, build, split by the rules, gate, publish, account.
+
+Nothing else writes a table. A batch is staged once; the gate looks at the staged rows and the table is written from
+them. The batch's journal is written before the commit and finished after it, so a run that is killed at any moment is
+healed by the next one: a batch whose commit is in the table is finalized from its journal, any other is discarded and
+read again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from lakehouse.accounts import ops_tables
+from lakehouse.accounts.account import ZERO, Account, account_from
+from lakehouse.accounts.journal import Journal, journals
+from lakehouse.declare.conform import pseudonym
+from lakehouse.declare.table import Step, Table
+from lakehouse.errors import AccountsImbalance, GateBlocked
+from lakehouse.intake.files import FileReport
+from lakehouse.promotion import gate, quarantine
+from lakehouse.promotion.gate import Finding
+from lakehouse.promotion.stage import stage_files, stage_rows
+from lakehouse.promotion.staged import Staged
+from lakehouse.store import arrow, delta, log
+from lakehouse.store.lake import Lake, new_id
+from lakehouse.store.locks import locked
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What became of one promotion. Without an account there was nothing new."""
+
+    step: Step
+    account: Account | None = None
+    findings: tuple[Finding, ...] = ()
+    files: tuple[FileReport, ...] = field(default=())
+    seconds: float = 0.0
+
+
+def promote(lake: Lake, step: Step, *, full: bool = False, inputs: Path | None = None) -> Promotion:
+    """Take what is new into a table. With `full`, build all of it again and write what differs.
+
+    `inputs` is the folder of delivered files, for steps that read files. Raises `GateBlocked` when the gate refuses the
+    batch (nothing is published and the batch stays pending) and `AccountsImbalance` when a row or a penny is
+    not accounted for.
+    """
+    started = monotonic()
+    with locked(lake, step.table.name):
+        recover(lake, step.table)
+        head = log.head(lake, step.table.name)
+        batch_id = new_id(lake.clock)
+        folder = lake.staging(step.table)
+        journal = Journal(lake.journal / f"{batch_id}.json", batch_id, step.table.name, step.name)
+        try:
+            if step.feed is None:
+                staged = stage_rows(lake, step, batch_id, folder, head, full)
+            else:
+                staged = stage_files(lake, step, batch_id, folder, inputs) if inputs else None
+            if staged is None:
+                return Promotion(step, seconds=monotonic() - started)
+            if not staged.account.rows_read and lake.ledger:
+                _note_files(lake, staged, journal)
+                return Promotion(step, files=staged.files, seconds=monotonic() - started)
+            if lake.ledger:
+                staged.account.check_split(step.name)
+            findings = _evaluate(lake, staged, journal)
+            _note_batch(lake, staged, journal)
+            _publish(lake, staged, head)
+        except Exception:
+            if journal.state == "staged":
+                _discard(lake, step.table, journal)
+            raise
+        finally:
+            if not journal.path.exists() or journal.state == "done":
+                shutil.rmtree(folder, ignore_errors=True)
+        account = _finalize(lake, step.table, journal)
+        return Promotion(step, account, tuple(findings), staged.files, monotonic() - started)
+
+
+def recover(lake: Lake, table: Table) -> None:
+    """Finalize or discard what a killed run left behind for a table. The caller holds the table's lock."""
+    for journal in journals(lake):
+        if journal.table == table.name and journal.state == "staged":
+            if _is_published(lake, table, journal):
+                lake.say(
+                    f"{table.name}: finalizing batch {journal.batch_id}, published by a run that ended before it could"
+                )
+                _finalize(lake, table, journal, again=True)
+            else:
+                _discard(lake, table, journal)
+    # What is left is of a batch that was discarded, or had no journal yet.
+    shutil.rmtree(lake.staging(table), ignore_errors=True)
+
+
+def _is_published(lake: Lake, table: Table, journal: Journal) -> bool:
+    head = log.head(lake, table.name)
+    return head is not None and head.batch_id == journal.batch_id
+
+
+def _discard(lake: Lake, table: Table, journal: Journal) -> None:
+    """Drop a batch that did not reach its table; one that did is left for `recover`. The caller empties staging."""
+    if journal.path.exists() and _is_published(lake, table, journal):
+        return
+    journal.path.unlink(missing_ok=True)
+
+
+# --- gate -------------------------------------------------------------------------------------------------------------
+
+
+def _evaluate(lake: Lake, staged: Staged, journal: Journal) -> list[Finding]:
+    """The gate's verdict on the staged rows. A refusal is written down and raised; the batch stays pending."""
+    if not lake.gates:
+        return []
+    account, table = staged.account, staged.step.table
+    counts = {
+        "rows_accepted": account.rows_accepted,
+        "rows_quarantined": account.rows_quarantined,
+    }
+    unique = not staged.is_rowwise
+    findings = gate.check(
+        lake.warehouse / "ops",
+        table,
+        staged.rows(lake, "accepted"),
+        counts,
+        batch_id=staged.batch_id,
+        unique_grain=unique,
+    )
+    facts = _facts(lake, journal)
+    journal.add(
+        ops_tables.GATE_RESULTS,
+        *(facts | {name: value for name, value in asdict(f).items() if name in _GATE_COLUMNS} for f in findings),
+    )
+    failed = [f for f in findings if not f.passed and not f.is_warning]
+    if failed:
+        journal.state = "done"
+        journal.save()
+        told = "\n  ".join(str(f) for f in failed)
+        raise GateBlocked(
+            f"{table.name}: the gate refused a batch of {account.rows_read} rows; nothing was published, "
+            f"the batch stays pending\n  {told}{_rejections(lake, staged)}\n"
+            "  Correct the input or the rule, then run again"
+        )
+    return findings
+
+
+def _rejections(lake: Lake, staged: Staged) -> str:
+    """The rejected rows of a refused batch: how many by rule, and the first few with where they came from and why.
+
+    Messages are kept in the ops tables, so a reason about personal data goes without its value.
+    """
+    table, counts = staged.step.table, staged.account.rows_rejected_by_rule
+    if not staged.account.rows_quarantined:
+        return ""
+    told = ["rejected rows by rule: " + ", ".join(f"{rule} {rows}" for rule, rows in counts.items())] if counts else []
+    personal = {f.name for f in table.fields if f.personal}
+    schema = StructType(
+        [quarantine.quarantine_of(table).schema[name] for name in ("_source_file", "_source_row", "_errors")]
+    )
+    rejected = lake.spark.read.schema(schema).parquet(str(staged.path("quarantined")))
+    for file, line, errors in rejected.limit(gate.EXAMPLES).collect():
+        message = errors[0]["message"]
+        said = message.split("; it is ")[0] if personal & set(errors[0]["columns"]) else message
+        told.append(f"for example {said}" if file is None else f"for example {file}:{line}: {said}")
+    return "".join(f"\n  {line}" for line in told)
+
+
+_GATE_COLUMNS = {f.name for f in ops_tables.GATE_RESULTS.fields}
+
+
+def _facts(lake: Lake, journal: Journal) -> dict[str, Any]:
+    return {
+        "run_id": lake.run_id,
+        "batch_id": journal.batch_id,
+        "table": journal.table,
+        "step": journal.step,
+        "at": lake.clock().isoformat(),
+    }
+
+
+# --- publish ----------------------------------------------------------------------------------------------------------
+
+
+def _note_batch(lake: Lake, staged: Staged, journal: Journal) -> None:
+    """Write down, before the commit, all that is needed to finalize the batch after it."""
+    facts = _facts(lake, journal)
+    for name, rows in staged.notes.items():
+        journal.rows.setdefault(name, []).extend(facts | row for row in rows)
+    for table, version in staged.versions.items():
+        before = staged.consumed.get(table)
+        row = {"source_table": table, "from_version": before, "until_version": version}
+        journal.add(ops_tables.LINEAGE, facts | row)
+    journal.notes = {
+        "account": asdict(staged.account),
+        "replaces": staged.full,
+        "repeats": staged.full or staged.step.recompute is not None,
+    }
+    journal.save()
+
+
+def _note_files(lake: Lake, staged: Staged, journal: Journal) -> None:
+    """Write down files that brought no row (delivered before, or unreadable)."""
+    facts = _facts(lake, journal)
+    for name, rows in staged.notes.items():
+        journal.rows.setdefault(name, []).extend(facts | row for row in rows)
+    if any(journal.rows.values()):
+        journal.state = "done"
+        journal.save()
+
+
+def _publish(lake: Lake, staged: Staged, head: log.Head | None) -> None:
+    """One atomic commit with the accepted rows and the progress."""
+    step, table = staged.step, staged.step.table
+    progress = dict(head.progress) if head else {}
+    progress[step.name] = staged.versions
+    metadata = {"batch_id": staged.batch_id, "run_id": lake.run_id, "step": step.name, "progress": progress}
+    rows = _finished(lake, table, staged.rows(lake, "accepted"))
+    if table.write == "append" or head is None:
+        delta.append(lake, table, rows, metadata)
+        return
+    sequence = () if staged.full or step.recompute else table.sequence_by
+    if staged.full or step.recompute:
+        rows = rows.withColumn(delta.DELETE_FLAG, F.lit(False))
+        rows = rows.unionByName(_vanished(lake, staged, rows), allowMissingColumns=True)
+    delta.merge(lake, table, rows, metadata, sequence_by=sequence)
+
+
+def _finished(lake: Lake, table: Table, rows: DataFrame) -> DataFrame:
+    """The rows as they are stored: staged helpers dropped, personal data pseudonymised."""
+    personal = [f.name for f in table.fields if f.personal]
+    if personal:
+        key = lake.pseudonym_key()
+        rows = rows.withColumns({name: pseudonym(F.col(name), key) for name in personal})
+    return rows.select(*table.all_columns)
+
+
+def _vanished(lake: Lake, staged: Staged, rows: DataFrame) -> DataFrame:
+    """Keys that the table holds, in the scope of this batch, and the batch no longer has."""
+    step, table = staged.step, staged.step.table
+    held = delta.read(lake, table)
+    if staged.groups is not None:
+        held = held.join(F.broadcast(staged.groups), list(step.recompute or ()), "left_semi")
+    elif step.source is not None:
+        held = held.where(F.col("shop_id") == step.source)
+    keys = held.select(*table.key)
+    return keys.join(rows.select(*table.key), list(table.key), "left_anti").withColumn(delta.DELETE_FLAG, F.lit(True))
+
+
+# --- finalize ---------------------------------------------------------------------------------------------------------
+
+
+def _finalize(lake: Lake, table: Table, journal: Journal, *, again: bool = False) -> Account:
+    """After the commit: put the rejected rows into quarantine, close the account, tidy up.
+
+    `again` says that an earlier run may have done a part of it.
+    """
+    account = account_from(journal.notes["account"])
+    folder = lake.staging(table)
+    quarantine.keep(lake, table, journal, folder, again=again)
+    if lake.ledger:
+        commit = _count_published(lake, table, account)
+        account.check_published(journal.step)
+        journal.add(ops_tables.ROW_LEDGER, _facts(lake, journal) | asdict(account))
+        for row in journal.rows.get(ops_tables.LINEAGE.name, []):
+            row["target_version"] = commit.version
+    journal.state = "done"
+    journal.save()
+    shutil.rmtree(folder, ignore_errors=True)
+    return account
+
+
+def _count_published(lake: Lake, table: Table, account: Account) -> log.Commit:
+    """What the commit did, by Delta's own count; the money by the table's change feed."""
+    head = log.head(lake, table.name)
+    if head is None:
+        raise AccountsImbalance(f"{table.name} vanished while a batch was being finalized; restore it and run again")
+    commit = head.commit
+    account.rows_inserted, account.rows_updated, account.rows_deleted = commit.inserted, commit.updated, commit.deleted
+    account.rows_unchanged = account.rows_accepted - commit.inserted - commit.updated
+    if account.amount_read is not None and table.amount:
+        amounts = arrow.changed_amounts(lake, table, table.amount, commit.version)
+        account.amount_inserted = amounts.get("insert", ZERO)
+        account.amount_updated = amounts.get("update_postimage", ZERO)
+        accepted = account.amount_accepted or ZERO
+        account.amount_unchanged = accepted - account.amount_inserted - account.amount_updated
+    return commit

@@ -1,0 +1,69 @@
+"""A batch on its way: where its rows lie, what was read for it, and its account so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pyarrow import dataset
+from pyspark.sql import DataFrame
+from pyspark.sql.types import StructType
+
+from lakehouse.accounts.account import Account
+from lakehouse.declare.table import Step
+from lakehouse.intake.files import FileReport
+from lakehouse.store.lake import Lake
+
+STAGED_OUTCOMES = ("accepted", "quarantined")
+WIDE_MONEY = "decimal(28,2)"
+
+
+@dataclass
+class Staged:
+    """A batch on its way: where its rows are, what was read for it, and its account so far.
+
+    `consumed` and `versions` are the versions of the tables read, before and now. `groups` are the groups that are
+    computed again; None stands for all.
+    """
+
+    step: Step
+    batch_id: str
+    folder: Path
+    full: bool = False
+    consumed: dict[str, int] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    groups: DataFrame | None = None
+    schema: StructType = field(default_factory=StructType)
+    account: Account = field(default_factory=Account)
+    files: tuple[FileReport, ...] = ()
+    notes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def path(self, outcome: str) -> Path:
+        """Folder of the staged rows of one outcome; there is none where no row has it."""
+        return outcome_folder(self.folder, outcome)
+
+    def rows(self, lake: Lake, outcome: str) -> DataFrame:
+        """The staged rows of one outcome."""
+        if not self.path(outcome).is_dir():
+            return lake.spark.createDataFrame([], self.schema)
+        return lake.spark.read.schema(self.schema).parquet(str(self.path(outcome)))
+
+    def parts(self, outcome: str) -> dataset.Dataset:
+        """The staged rows of one outcome as files, for small questions without Spark."""
+        return dataset.dataset(self.path(outcome), format="parquet")
+
+    @property
+    def is_rowwise(self) -> bool:
+        """Whether each row built stands for one row read; otherwise rows are aggregates of groups."""
+        return self.step.recompute is None or self.step.table.write == "scd2"
+
+    @property
+    def has_money(self) -> bool:
+        """Whether the money of the rows is accounted for."""
+        return self.step.amount is not None and self.step.table.amount is not None
+
+
+def outcome_folder(folder: Path, outcome: str) -> Path:
+    """Where the rows of one outcome lie in a staging folder, as Spark names a partition."""
+    return folder / "rows" / f"_outcome={outcome}"

@@ -1,0 +1,129 @@
+"""Promoting steps in order, without a console: what happens is told to a listener, what came of it is the report.
+
+A broad `except` stands here: whatever happens in a step, the user sees one message and the ledger what was done.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lakehouse.accounts import ops_tables
+from lakehouse.accounts.journal import Journal, flush
+from lakehouse.declare.table import Step
+from lakehouse.errors import ACCOUNTS, GATE, OTHER, USAGE, LakehouseError
+from lakehouse.promotion import gate
+from lakehouse.promotion.promote import Promotion, promote
+from lakehouse.settings import CONF
+from lakehouse.store.lake import Lake
+
+GRAVEST_FIRST = (ACCOUNTS, GATE, USAGE, OTHER)
+
+Listener = Callable[[Step, str], None]
+"""Is told, after each step, what came of it in one line."""
+
+
+@dataclass
+class Report:
+    """What a run did: promotions and errors by step, and the steps that were held back by an error before them."""
+
+    promotions: list[Promotion] = field(default_factory=list)
+    errors: list[tuple[Step, str, int]] = field(default_factory=list)
+    held: list[Step] = field(default_factory=list)
+
+    @property
+    def published(self) -> list[Promotion]:
+        """The promotions that put a batch into a table."""
+        return [promotion for promotion in self.promotions if promotion.account]
+
+    @property
+    def unreadable(self) -> list[str]:
+        """Messages of files that could not be read."""
+        return [f.message for promotion in self.promotions for f in promotion.files if f.status == "unreadable"]
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 4 accounts, 3 gate, 2 usage, 1 anything else: the gravest counts."""
+        codes = {code for _, _, code in self.errors} | ({OTHER} if self.unreadable else set())
+        return next((code for code in GRAVEST_FIRST if code in codes), 0)
+
+
+def run_steps(
+    lake: Lake,
+    steps: Sequence[Step],
+    *,
+    full: bool = False,
+    inputs: Path | None = None,
+    listener: Listener = lambda _step, _said: None,
+) -> Report:
+    """Promote the steps in order. After an error the tables that need the failed one are held back."""
+    started = lake.clock()
+    flush(lake)
+    report = Report()
+    try:
+        for step in steps:
+            listener(step, _one_step(lake, step, report, full, inputs))
+    finally:
+        if report.published or report.errors or report.unreadable:
+            _note_run(lake, started.isoformat(), report)
+        flush(lake)
+    if (lake.gates and any(o.findings for o in report.promotions)) or any(code == GATE for _, _, code in report.errors):
+        gate.build_pages(lake.warehouse / "ops")
+    return report
+
+
+def _one_step(lake: Lake, step: Step, report: Report, full: bool, inputs: Path | None) -> str:
+    """Promote one step into the report; returns a line for the progress."""
+    broken = {s.table.name for s, _, _ in report.errors} | {s.table.name for s in report.held}
+    needs = {read.table.name for read in step.reads} | {r.reference.name for r in step.table.row_rules if r.reference}
+    if waits := sorted(broken & needs):
+        report.held.append(step)
+        return f"held back: waits for {', '.join(waits)}"
+    try:
+        promotion = promote(lake, step, full=full, inputs=inputs)
+    except LakehouseError as error:
+        report.errors.append((step, str(error), error.exit_code))
+        return f"stopped: {str(error).splitlines()[0]}"
+    except Exception as error:  # noqa: BLE001 - any failure of a step becomes a message, and the others go on
+        path = lake.warehouse / "ops" / "logs" / f"{lake.run_id}.log"
+        path.parent.mkdir(exist_ok=True)
+        with path.open("a") as log:
+            log.write(f"{step.name}\n{traceback.format_exc()}\n")
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        report.errors.append((step, f"{step.name}: unexpected: {first}; the details are in {path}", OTHER))
+        return f"stopped: {first}"
+    report.promotions.append(promotion)
+    if promotion.account is None:
+        return "nothing new"
+    account = promotion.account
+    return f"{account.rows_read:,} rows read, {account.rows_accepted:,} accepted, {promotion.seconds:.1f} s"
+
+
+def _note_run(lake: Lake, started_at: str, report: Report) -> None:
+    journal = Journal(lake.journal / f"{lake.run_id}.json", lake.run_id, ops_tables.RUNS.name, "run", "done")
+    journal.add(
+        ops_tables.RUNS,
+        {
+            "run_id": lake.run_id,
+            "batch_id": lake.run_id,
+            "job": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "started_at": started_at,
+            "ended_at": lake.clock().isoformat(),
+            "exit_code": report.exit_code,
+            "batches": len(report.published),
+            "message": next((text for _, text, _ in report.errors), None),
+            "git_commit": git_commit(),
+        },
+    )
+    journal.save()
+
+
+def git_commit() -> str | None:
+    """Commit of the code that runs, where it is known."""
+    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=CONF.parent, capture_output=True, text=True, check=False)
+    return asked.stdout.strip() or None

@@ -1,0 +1,53 @@
+"""What a Delta table holds and how it changed, read by delta-rs, without Spark.
+
+For reports over every table of a warehouse and for small questions: through Spark, reading 60 small tables took 138 s
+of processor time in a new session and 27 s in a warm one; without it, less than a second.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from lakehouse.declare.table import Table
+from lakehouse.store import log
+from lakehouse.store.lake import Lake
+
+
+def count(lake: Lake, table: Table) -> int:
+    """How many rows a table holds."""
+    return DeltaTable(lake.path(table)).count()
+
+
+def parts(lake: Lake, table: Table, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Some columns of all rows, batch by batch; times carry UTC."""
+    dataset = DeltaTable(lake.path(table)).to_pyarrow_dataset()
+    for batch in dataset.to_batches(columns=list(columns)):
+        yield pa.Table.from_batches([batch])
+
+
+def rows(lake: Lake, table: Table, where: tuple[str, str, Any] | None = None) -> pa.Table:
+    """The rows of a small table, such as those of ops, or some (`("step", "=", name)`); none before a first commit."""
+    columns = list(table.all_columns)
+    if not log.exists(lake, table.name):
+        return pa.table({name: [] for name in columns})
+    return DeltaTable(lake.path(table)).to_pyarrow_table(columns=columns, filters=[where] if where else None)
+
+
+def changed_amounts(lake: Lake, table: Table, amount: str, version: int) -> dict[str, Decimal]:
+    """The sum of a column of money over the rows that one commit changed, by `_change_type` of the change feed."""
+    feed = DeltaTable(lake.path(table)).load_cdf(version, version, columns=["_change_type", amount])
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for batch in pa.RecordBatchReader.from_stream(feed):
+        rows = pa.Table.from_batches([batch])
+        # The feed's text comes as views, which pyarrow does not group by.
+        rows = rows.set_column(0, "_change_type", rows["_change_type"].cast(pa.string()))
+        kinds = rows.group_by("_change_type").aggregate([(amount, "sum")])
+        for kind, total in zip(*kinds.to_pydict().values(), strict=True):
+            sums[kind] += total or 0
+    return dict(sums)

@@ -1,0 +1,85 @@
+"""One warehouse as a run sees it: the session, the folder of all tables, the clock and the name of the run."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from lakehouse.clock import Clock, system_clock
+from lakehouse.declare.table import Table
+from lakehouse.errors import UsageError
+from lakehouse.settings import Settings
+
+
+def new_id(clock: Clock) -> str:
+    """An id that sorts by time: `20260131T235959-1a2b3c4d`."""
+    return f"{clock():%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+
+
+@dataclass
+class Lake:
+    """What a promotion needs from outside; nothing in it belongs to one table.
+
+    `say` gets one plain sentence at a time about what is going on. `gates` and `ledger` are switched off only by the
+    benchmark that measures what they cost.
+    """
+
+    spark: SparkSession
+    warehouse: Path
+    settings: Settings
+    clock: Clock = system_clock
+    say: Callable[[str], None] = lambda _: None
+    gates: bool = True
+    ledger: bool = True
+    run_id: str = ""
+    held_locks: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.warehouse = self.warehouse.absolute()
+        self.run_id = self.run_id or new_id(self.clock)
+        try:
+            (self.warehouse / "ops").mkdir(parents=True, exist_ok=True)
+            probe = self.warehouse / "ops" / f".writable-{self.run_id}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise UsageError(
+                f"--warehouse {self.warehouse}: cannot write there ({error.strerror}); choose another folder"
+            ) from error
+
+    def path(self, table: Table | str) -> str:
+        """Folder of a table: `<warehouse>/<layer>/<table>`."""
+        name = table if isinstance(table, str) else table.name
+        return str(self.warehouse.joinpath(*name.split(".")))
+
+    @property
+    def journal(self) -> Path:
+        """Folder of what batches have done that the ops tables do not show yet."""
+        return self._made("ops", "_journal")
+
+    def staging(self, table: Table) -> Path:
+        """Folder in which a batch of a table is built before its gate; one at a time, by who holds the table's lock."""
+        return self.warehouse / "ops" / "_staging" / table.name
+
+    def pseudonym_key(self) -> str:
+        """The secret by which personal data is pseudonymised; made once per warehouse unless it is configured."""
+        if self.settings.pseudonym_key:
+            return self.settings.pseudonym_key
+        path = self.warehouse / "ops" / "pseudonym.key"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_text()
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+        return path.read_text()
+
+    def _made(self, *parts: str) -> Path:
+        folder = self.warehouse.joinpath(*parts)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder

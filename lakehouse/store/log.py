@@ -1,0 +1,70 @@
+"""Where a table stands, from its Delta log read as files: asking Spark takes 200 times as long."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lakehouse.store.lake import Lake
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What a commit did, in rows, as Delta itself counted."""
+
+    version: int
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where a table stands: its newest version; the last batch, its commit, and what each step has consumed by then.
+
+    `progress` is step -> table read -> version. Commits of maintenance are passed over.
+    """
+
+    version: int
+    commit: Commit
+    batch_id: str | None = None
+    progress: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+def exists(lake: Lake, name: str) -> bool:
+    """Whether the table has been created."""
+    return next(commits(lake, name), None) is not None
+
+
+def head(lake: Lake, name: str) -> Head | None:
+    """Where a table stands, or None before its first commit."""
+    newest = None
+    for commit, metadata in commits(lake, name):
+        newest = newest or commit
+        if metadata and metadata.startswith('{"batch_id"'):
+            told = json.loads(metadata)
+            return Head(newest.version, commit, told["batch_id"], told["progress"])
+    return Head(newest.version, newest) if newest else None
+
+
+def commits(lake: Lake, name: str) -> Iterator[tuple[Commit, str | None]]:
+    """Each commit with its userMetadata, newest first, from the table's log.
+
+    The log is read as files (Delta protocol, "Commit Provenance Information"): asking Spark for the history takes 200
+    times as long, and a run asks several times per table.
+    """
+    log = Path(lake.path(name), "_delta_log")
+    for path in sorted((p for p in log.glob("*.json") if p.stem.isdigit()), reverse=True):
+        actions = map(json.loads, path.read_text().splitlines())
+        info: dict[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
+        metrics = {key: int(value) for key, value in info.get("operationMetrics", {}).items() if value.isdigit()}
+        commit = Commit(
+            int(path.stem),
+            metrics.get("numTargetRowsInserted", metrics.get("numOutputRows", 0)),
+            metrics.get("numTargetRowsUpdated", metrics.get("numUpdatedRows", 0)),
+            metrics.get("numTargetRowsDeleted", 0),
+        )
+        yield commit, info.get("userMetadata")

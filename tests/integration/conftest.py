@@ -1,0 +1,58 @@
+"""One small shop with planted dirt, taken all the way once; tests that change the warehouse get a copy of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from lakehouse.run.runner import Report
+from lakehouse.store.lake import Lake
+from synthetic.base import Options
+from synthetic.shop import Shop, make_shop
+from tests.integration.warehouse import done, lake_at, run
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """A warehouse made of a shop; `dirt` is the shop's truth about what it delivered."""
+
+    lake: Lake
+    shop: Shop
+
+    @property
+    def warehouse(self) -> Path:
+        return self.lake.warehouse
+
+    @property
+    def dirt(self) -> dict[str, Any]:
+        return self.shop.dirt
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    output = tmp_path_factory.mktemp("road") / "shop"
+    return make_shop(Options(output, days=20, customers=150, products=40, orders_per_day=12))
+
+
+@pytest.fixture(scope="session")
+def promoted(spark: SparkSession, shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Promoted:
+    """Shared by many tests, which only read it."""
+    lake = lake_at(spark, tmp_path_factory.mktemp("road") / "warehouse")
+    report: Report = done(run(lake, shop.output))
+    assert len(report.published) == 32
+    return Promoted(lake, shop)
+
+
+@pytest.fixture
+def copied(promoted: Promoted, tmp_path: Path) -> Iterator[Promoted]:
+    """A copy of the promoted warehouse that a test may change."""
+    folder = tmp_path / "copied"
+    shutil.copytree(promoted.warehouse, folder)
+    yield Promoted(lake_at(promoted.lake.spark, folder), promoted.shop)
+    shutil.rmtree(folder)

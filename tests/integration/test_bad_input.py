@@ -1,0 +1,206 @@
+"""Bad input gets one clear message with what, where and what to do; the other files go on."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+import gold
+import silver
+from jobs import run as run_job
+from jobs.steps import ALL
+from lakehouse.declare.table import Step
+from lakehouse.run import job
+from tests.integration.conftest import Promoted
+from tests.integration.warehouse import LINE_COLUMNS, deliver_lines, lake_at, order_line, rows, run, versions
+
+ROOT = Path(__file__).resolve().parents[2]
+LINES_ALONE = ("--table", "bronze.shop_order_lines")
+
+
+def ended(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """Exit code, output and errors of the job, as its caller sees them."""
+    with pytest.raises(SystemExit) as end:
+        job.guarded(run_job.main, [str(argument) for argument in arguments])
+    told = capsys.readouterr()
+    assert "Traceback" not in told.out + told.err
+    assert isinstance(end.value.code, int)
+    return end.value.code, told.out, told.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--input", "IN/nowhere"), "--input IN/nowhere: there is no such folder; name the folder of the delivered"),
+        (
+            ("--input", "IN", "--source", "amazon"),
+            "--source amazon: unknown source; known sources: movielens_100k, online_retail, shop, "
+            "stallion_beverages, walmart_weekly",
+        ),
+        (("--input", "IN", "--table", "gold.sales"), "--table gold.sales: unknown table here; known tables: bronze."),
+        (("--input", "IN", "--env", "mars"), "--env mars: there is no mars.yaml in "),
+        (("--input", "IN", "--source", "online_retail"), "--input IN: no file there belongs to a known feed; expected"),
+        (("--input", "IN", "--warehouse", "IN/order_lines/order_lines_2024-01-21.csv/w"), "cannot write there (Not a"),
+    ],
+)
+def test_a_wrong_option_is_one_message_and_exit_code_2(
+    spark: SparkSession,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: Sequence[str],
+    message: str,
+) -> None:
+    deliver_lines(tmp_path, order_line(1))
+    given = [argument.replace("IN", str(tmp_path)) for argument in arguments]
+    if "--warehouse" not in given:
+        given += ["--warehouse", str(tmp_path / "warehouse")]
+    code, out, err = ended(capsys, *given)
+    assert (code, out) == (2, "")
+    assert message.replace("IN", str(tmp_path)) in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "warehouse" / "bronze").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("-m", "jobs.run", "--input", "nowhere"), "error: --input nowhere: there is no such folder;"),
+        (("jobs/run.py", "--source", "shop"), "the following arguments are required: --input; see "),
+    ],
+)
+def test_a_wrong_command_ends_with_one_line_and_exit_code_2(arguments: Sequence[str], message: str) -> None:
+    found = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert message in found.stderr
+    assert found.stderr.count("\n") == 1
+
+
+def test_files_that_cannot_be_read_are_told_one_by_one_and_the_others_go_on(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = deliver_lines(tmp_path / "in", order_line(1), order_line(2)) / "order_lines"
+    text = "\n".join([LINE_COLUMNS, order_line(3), ""])
+    bad = {
+        "order_lines_1.csv": b"",
+        "order_lines_2.csv": text.replace(LINE_COLUMNS, "a,b,c").encode(),
+        "order_lines_3.csv": text.replace(",unit_price", "").replace(",10.00", "").encode(),
+        "order_lines_4.csv.gz": gzip.compress(text.encode())[:-20],
+        "order_lines_5.csv": text.replace("C0000040", "Käufer").encode("latin-1"),
+    }
+    for name, content in bad.items():
+        (folder / name).write_bytes(content)
+    warehouse = tmp_path / "warehouse"
+    code, out, err = ended(capsys, "--input", tmp_path / "in", "--warehouse", warehouse, *LINES_ALONE)
+    told = dict(enumerate((line for line in out.splitlines() if line.startswith("unreadable: ")), 1))
+    assert (code, err) == (1, "")
+    assert len(told) == len(bad)
+    assert "order_lines_1.csv is empty; ask its sender to deliver it again" in told[1]
+    assert "order_lines_2.csv lacks the columns order_id, line_no, " in told[2]
+    assert "order_lines_3.csv lacks the columns unit_price; its header has: " in told[3]
+    assert "order_lines_4.csv.gz: the gzip data ends too early, the file was cut off; deliver it again" in told[4]
+    assert "order_lines_5.csv is not utf-8 text: byte " in told[5]
+    assert "in line 2, cannot be read;" in told[5]
+    assert [row["line_no"] for row in rows(warehouse, "bronze.shop_order_lines")] == ["1", "2"]
+    status = {row["file"]: row["status"] for row in rows(warehouse, "ops.files")}
+    assert sorted(status.values()) == ["loaded", *["unreadable"] * len(bad)]
+    (noted,) = rows(warehouse, "ops.runs")
+    assert noted["exit_code"] == 1
+    again = ended(capsys, "--input", tmp_path / "in", "--warehouse", warehouse, *LINES_ALONE)
+    assert again[0] == 1, "what cannot be read is told again until it is taken away or delivered again"
+    assert again[1].count("unreadable: ") == len(bad)
+    for name in bad:
+        (folder / name).unlink()
+    assert ended(capsys, "--input", tmp_path / "in", "--warehouse", warehouse, *LINES_ALONE)[0] == 0
+
+
+def test_a_blocked_gate_is_told_on_the_screen_and_ends_with_exit_code_3(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = deliver_lines(tmp_path / "in", *(order_line(n) for n in range(9)), *["cut"] * 11)
+    code, out, _ = ended(capsys, "--input", inputs, "--warehouse", tmp_path / "warehouse", *LINES_ALONE)
+    assert code == 3
+    assert "error: bronze.shop_order_lines: the gate refused a batch of 20 rows; nothing was published" in out
+    assert "11 of 20 rows rejected" in out
+    assert out.count("for example order_lines/order_lines_2024-01-21.csv:") == 5
+    assert rows(tmp_path / "warehouse", "bronze.shop_order_lines") == []
+
+
+# --- accounts that do not balance, and what nobody expected -----------------------------------------------------------
+
+PAYMENTS = next(step for step in silver.STEPS if step.table.name == "silver.payments")
+SALES = next(step for step in gold.STEPS if step.table.name == "gold.sales_daily")
+
+
+def twice(rows: DataFrame) -> DataFrame:
+    return rows.withColumn("copy", F.explode(F.array(F.lit(1), F.lit(2))))
+
+
+def delivered_twice(shop_payments: DataFrame) -> DataFrame:
+    return PAYMENTS.build(shop_payments=twice(shop_payments)).drop("copy")
+
+
+def half_lost(shop_payments: DataFrame) -> DataFrame:
+    return PAYMENTS.build(shop_payments=shop_payments.where("payment_id LIKE '%-1'").limit(100))
+
+
+def a_penny_more(shop_payments: DataFrame) -> DataFrame:
+    return PAYMENTS.build(shop_payments=shop_payments).withColumn("amount", _more(F.col("amount")))
+
+
+def _more(amount: Column) -> Column:
+    return (amount + F.lit("0.01").cast("decimal(18,2)")).cast("decimal(18,2)")
+
+
+def days_twice(order_lines: DataFrame, orders: DataFrame) -> DataFrame:
+    return SALES.build(order_lines=twice(order_lines).drop("copy"), orders=orders)
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (replace(PAYMENTS, build=delivered_twice), "the accounts do not balance: "),
+        (replace(PAYMENTS, build=half_lost), "the accounts do not balance: "),
+        (replace(PAYMENTS, build=a_penny_more), "amount is not "),
+        (replace(SALES, build=days_twice), "a join in the build multiplies or loses rows"),
+    ],
+    ids=["rows twice", "rows lost", "a penny more", "a join that multiplies"],
+)
+def test_accounts_that_do_not_balance_publish_nothing_and_end_with_exit_code_4(
+    copied: Promoted, step: Step, said: str
+) -> None:
+    before = versions(copied.warehouse)
+    report = run(copied.lake, copied.shop.output, steps=[step], full=True)
+    assert report.exit_code == 4
+    assert said in report.errors[0][1]
+    after = versions(copied.warehouse)
+    assert {name for name in after if after[name] != before[name]} == {"ops.runs"}
+
+
+def test_what_nobody_expected_is_one_message_with_its_details_in_a_file(promoted: Promoted, tmp_path: Path) -> None:
+    def broken(shop_payments: DataFrame) -> DataFrame:
+        return shop_payments.select("no_such_column")
+
+    lake = lake_at(promoted.lake.spark, tmp_path / "warehouse")
+    inputs = deliver_lines(tmp_path / "in", order_line(1))
+    payments = inputs / "payments" / "payments_2024-01-21.csv"
+    payments.parent.mkdir()
+    payments.write_text(
+        "payment_id,order_id,paid_at,method,amount,currency,status\nP1,N1,2024-01-21,card,1,EUR,captured\n"
+    )
+    steps = [s for s in ALL if s.table.name in ("bronze.shop_payments", "bronze.shop_order_lines")]
+    report = run(lake, inputs, steps=[steps[1], replace(PAYMENTS, build=broken), steps[0]])
+    assert report.exit_code == 1
+    assert len(report.published) == 2
+    (error,) = report.errors
+    assert "silver.payments <- bronze.shop_payments: unexpected: " in error[1]
+    assert "\n" not in error[1]
+    log = Path(error[1].split("the details are in ")[1])
+    assert "no_such_column" in log.read_text()

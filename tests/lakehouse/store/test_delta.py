@@ -1,0 +1,115 @@
+"""Each batch is one commit that carries its progress, and writes only what differs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lakehouse.declare.table import Field, Table
+from lakehouse.errors import LockTimeout
+from lakehouse.settings import load
+from lakehouse.store import delta, log
+from lakehouse.store.lake import Lake
+from lakehouse.store.locks import locked
+
+TABLE = Table(
+    "silver.things",
+    "Things and when they were seen.",
+    ("id",),
+    (Field("id", "bigint", "thing"), Field("seen", "bigint", "moment"), Field("said", "string", "what was said")),
+    "one row per thing",
+    sequence_by=("seen",),
+    has_lineage=False,
+)
+
+
+@pytest.fixture
+def lake(spark: SparkSession, tmp_path: Path) -> Lake:
+    return Lake(spark, tmp_path, replace(load("local"), lock_wait_seconds=0))
+
+
+def frame(lake: Lake, *rows: tuple[int | None, int, str]) -> DataFrame:
+    return lake.spark.createDataFrame(list(rows), TABLE.schema)
+
+
+def batch(name: str) -> dict[str, Any]:
+    return {"batch_id": name, "progress": {"a step": {"bronze.things": 7}}}
+
+
+def held(lake: Lake) -> list[tuple[Any, ...]]:
+    return sorted(tuple(row) for row in delta.read(lake, TABLE).collect())
+
+
+def counts(lake: Lake) -> tuple[str | None, int, int, int]:
+    head = log.head(lake, TABLE.name)
+    assert head is not None
+    return head.batch_id, head.commit.inserted, head.commit.updated, head.commit.deleted
+
+
+def test_a_merge_inserts_what_is_new_and_updates_what_differs(lake: Lake) -> None:
+    delta.append(lake, TABLE, frame(lake, (1, 5, "a"), (2, 5, "b"), (3, 5, "c")), batch("b1"))
+    assert counts(lake) == ("b1", 3, 0, 0)
+    changed = frame(lake, (1, 5, "a"), (2, 6, "B"), (3, 4, "older"), (4, 1, "d"))
+    delta.merge(lake, TABLE, changed, batch("b2"), sequence_by=TABLE.sequence_by)
+    assert counts(lake) == ("b2", 1, 1, 0)
+    assert held(lake) == [(1, 5, "a"), (2, 6, "B"), (3, 5, "c"), (4, 1, "d")]
+
+
+def test_a_merge_deletes_what_vanished_and_without_a_sequence_replaces_the_rest(lake: Lake) -> None:
+    delta.append(lake, TABLE, frame(lake, (1, 5, "a"), (2, 5, "b")), batch("b1"))
+    rows = frame(lake, (1, 4, "older"), (2, 0, "")).withColumn(delta.DELETE_FLAG, F.col("id") == 2)
+    delta.merge(lake, TABLE, rows, batch("b2"))
+    assert counts(lake) == ("b2", 0, 1, 1)
+    assert held(lake) == [(1, 4, "older")]
+
+
+@pytest.mark.parametrize("rows", [[(1, 5, "a")], []], ids=["alike", "none"])
+def test_a_batch_that_changes_no_row_still_commits_its_progress(lake: Lake, rows: list[tuple[int, int, str]]) -> None:
+    delta.append(lake, TABLE, frame(lake, (1, 5, "a")), batch("b1"))
+    before = log.head(lake, TABLE.name)
+    delta.merge(lake, TABLE, frame(lake, *rows), batch("b2"))
+    head = log.head(lake, TABLE.name)
+    assert before is not None
+    assert head is not None
+    assert (head.version, head.batch_id) == (before.version + 1, "b2")
+    assert counts(lake) == ("b2", 0, 0, 0)
+    assert head.progress == {"a step": {"bronze.things": 7}}
+
+
+def test_maintenance_does_not_hide_the_progress(lake: Lake) -> None:
+    for number in range(3):
+        delta.append(lake, TABLE, frame(lake, (number, 5, "a")), batch(f"b{number}"))
+    lake.spark.sql(f"OPTIMIZE delta.`{lake.path(TABLE)}`")
+    head = log.head(lake, TABLE.name)
+    assert head is not None
+    assert (head.version, head.batch_id, head.commit.version) == (3, "b2", 2)
+
+
+def test_a_table_that_does_not_exist_is_empty(lake: Lake) -> None:
+    assert log.head(lake, TABLE.name) is None
+    assert not log.exists(lake, TABLE.name)
+    assert delta.read(lake, TABLE).schema == TABLE.schema
+    assert held(lake) == []
+
+
+def test_an_append_only_table_refuses_a_change(lake: Lake) -> None:
+    table = replace(TABLE, write="append")
+    delta.append(lake, table, frame(lake, (1, 5, "a")), batch("b1"))
+    with pytest.raises(Exception, match="DELTA_CANNOT_MODIFY_APPEND_ONLY"):
+        delta.update(lake, table, "id = 1", {"said": "'b'"})
+
+
+def test_a_lock_is_held_by_one_run_and_may_be_taken_again_by_the_same(lake: Lake) -> None:
+    other = Lake(lake.spark, lake.warehouse, lake.settings)
+    with locked(lake, TABLE.name), locked(lake, TABLE.name):
+        with pytest.raises(LockTimeout, match=f"silver.things is being written by process .*, run {lake.run_id}; "):
+            locked(other, TABLE.name).__enter__()
+        with locked(other, "silver.other"):
+            pass
+    with locked(other, TABLE.name):
+        pass
