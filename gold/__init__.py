@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from gold import (
-    cohort_retention,
-    customer_rfm,
-    demand_daily,
-    demand_periods,
-    interactions,
-    kpi_daily,
-    sales_by_country,
-    sales_by_product,
-    sales_daily,
-    stock_position,
-)
+from gold.customers import cohort_retention, customer_rfm
+from gold.demand import demand_daily, demand_periods, stock_position
+from gold.recommend import interactions
+from gold.sales import kpi_daily, sales_by_country, sales_by_product, sales_daily
 from lakehouse.declare.table import Step
 
 # In the order in which they depend on each other.

@@ -14,7 +14,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from gold.declare import at_least_zero, at_most_zero, count, law, money
+from gold.vocabulary import at_least_zero, at_most_zero, count, law, money
 from lakehouse.declare.rules import Rule
 from lakehouse.declare.table import Field, Filter
 

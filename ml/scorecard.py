@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
 
-from gold import model_scorecard
+from gold.models import model_scorecard
 from lakehouse.accounts.ops_tables import MODEL_MOVES
 from lakehouse.declare.table import Read, Step
 from lakehouse.errors import UsageError

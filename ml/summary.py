@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.table import Table as Grid
 
-from gold import inventory_plan, revenue_forecast, segment_profiles
+from gold.customers import segment_profiles
+from gold.demand import inventory_plan, revenue_forecast
 from lakehouse.store import arrow
 from lakehouse.store.lake import Lake
 from ml.experiment import Trained, Trial

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from bronze.shop_customers import TABLE as SHOP_CUSTOMERS
+from bronze.shop.customers import TABLE as SHOP_CUSTOMERS
 from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, matches, not_null
 from lakehouse.declare.table import Field, Read, Step, Table

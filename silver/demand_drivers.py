@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from bronze.stallion import TABLE as STALLION
-from bronze.walmart_features import TABLE as WALMART_FEATURES
+from bronze.stallion_beverages.volumes import TABLE as STALLION
+from bronze.walmart_weekly.features import TABLE as WALMART_FEATURES
 from lakehouse.declare.rules import Expectation, not_null
 from lakehouse.declare.table import Field, Read, Step, Table
 from silver.shared import SHOP_ID

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from bronze.shop_exposures import TABLE as SHOP_EXPOSURES
+from bronze.shop.exposures import TABLE as SHOP_EXPOSURES
 from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, not_null, one_of
 from lakehouse.declare.table import Field, Read, Step, Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from bronze.movielens_ratings import TABLE as MOVIELENS_RATINGS
+from bronze.movielens_100k.ratings import TABLE as MOVIELENS_RATINGS
 from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, between, not_null
 from lakehouse.declare.table import Field, Read, Step, Table

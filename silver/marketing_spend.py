@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from bronze.shop_marketing_spend import TABLE as SHOP_MARKETING_SPEND
+from bronze.shop.marketing_spend import TABLE as SHOP_MARKETING_SPEND
 from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, between, not_null
 from lakehouse.declare.table import Field, Read, Step, Table

@@ -7,8 +7,8 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from bronze.online_retail import TABLE as ONLINE_RETAIL
-from bronze.shop_order_lines import TABLE as SHOP_ORDER_LINES
+from bronze.online_retail.lines import TABLE as ONLINE_RETAIL
+from bronze.shop.order_lines import TABLE as SHOP_ORDER_LINES
 from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, between, holds, not_null, one_of, references
 from lakehouse.declare.table import Field, Filter, Read, Step, Table

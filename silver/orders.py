@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from bronze.shop_orders import TABLE as SHOP_ORDERS
+from bronze.shop.orders import TABLE as SHOP_ORDERS
 from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, holds, not_before, not_null, one_of
 from lakehouse.declare.table import LINEAGE_COLUMNS, Field, Read, Step, Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from bronze.shop_page_events import TABLE as SHOP_PAGE_EVENTS
+from bronze.shop.page_events import TABLE as SHOP_PAGE_EVENTS
 from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, not_null, one_of
 from lakehouse.declare.table import Field, Read, Step, Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from bronze.shop_payments import TABLE as SHOP_PAYMENTS
+from bronze.shop.payments import TABLE as SHOP_PAYMENTS
 from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, holds, not_null, one_of
 from lakehouse.declare.table import Field, Read, Step, Table

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from bronze.stallion import TABLE as STALLION
-from bronze.walmart_sales import TABLE as WALMART_SALES
+from bronze.stallion_beverages.volumes import TABLE as STALLION
+from bronze.walmart_weekly.sales import TABLE as WALMART_SALES
 from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, between, not_null, one_of
 from lakehouse.declare.table import Field, Read, Step, Table

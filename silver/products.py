@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from bronze.online_retail import TABLE as ONLINE_RETAIL
-from bronze.shop_products import TABLE as SHOP_PRODUCTS
+from bronze.online_retail.lines import TABLE as ONLINE_RETAIL
+from bronze.shop.products import TABLE as SHOP_PRODUCTS
 from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, between, not_null
 from lakehouse.declare.table import Field, Filter, Read, Step, Table

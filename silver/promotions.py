@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from bronze.shop_promotions import TABLE as SHOP_PROMOTIONS
+from bronze.shop.promotions import TABLE as SHOP_PROMOTIONS
 from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, between, not_before, not_null
 from lakehouse.declare.table import Field, Read, Step, Table

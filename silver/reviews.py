@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from bronze.shop_reviews import TABLE as SHOP_REVIEWS
+from bronze.shop.reviews import TABLE as SHOP_REVIEWS
 from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, between, not_null
 from lakehouse.declare.table import Field, Read, Step, Table

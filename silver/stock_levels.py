@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from bronze.shop_stock_levels import TABLE as SHOP_STOCK_LEVELS
+from bronze.shop.stock_levels import TABLE as SHOP_STOCK_LEVELS
 from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, between, not_null
 from lakehouse.declare.table import Field, Read, Step, Table

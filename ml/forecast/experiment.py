@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from gold import (
+from gold.demand import (
     demand_daily,
     demand_forecast,
     demand_periods,
@@ -17,11 +17,10 @@ from gold import (
     forecast_metrics,
     inventory_plan,
     revenue_forecast,
-    sales_by_country,
-    sales_daily,
     stock_position,
 )
-from gold.declare import as_declared
+from gold.sales import sales_by_country, sales_daily
+from gold.vocabulary import as_declared
 from lakehouse.declare.table import Read, Table
 from ml.experiment import Experiment, Frames, Output, Served
 from ml.forecast import panels

@@ -8,7 +8,7 @@ import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from gold import (
+from gold.recommend import (
     als_item_factors,
     als_user_factors,
     cart_suggestions,
@@ -16,7 +16,7 @@ from gold import (
     recommend_metrics,
     recommendations,
 )
-from gold.declare import as_declared
+from gold.vocabulary import as_declared
 from lakehouse.declare.table import Read, Table
 from ml.experiment import Experiment, Frames, Output, Served
 from ml.recommend import items

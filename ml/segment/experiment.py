@@ -7,9 +7,9 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from gold import customer_segments, segment_moves, segment_profiles
-from gold.declare import as_declared
+from gold.customers import customer_segments, segment_moves, segment_profiles
 from gold.measures import NO_CUSTOMER, NOT_A_PRODUCT_SALE
+from gold.vocabulary import as_declared
 from lakehouse.declare.table import Read
 from ml.experiment import Experiment, Frames, Output, Served
 from ml.segment.features import describe

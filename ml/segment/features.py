@@ -9,7 +9,7 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from gold import customer_rfm
+from gold.customers import customer_rfm
 from gold.measures import measured
 from ml.metrics import Floats
 

@@ -18,7 +18,7 @@ import pandas as pd
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from gold.customer_segments import TIERS
+from gold.customers.customer_segments import TIERS
 from lakehouse.errors import UsageError
 from ml.metrics import Floats, Labels
 from ml.segment.features import QUINTILES, RFM, SCALED, scaled

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import bronze
-from bronze import online_retail, shop_customers, shop_order_lines, shop_products
+from bronze.online_retail import lines
+from bronze.shop import customers, order_lines, products
 from lakehouse.declare.table import Step
 from lakehouse.intake.files import FileReport, discover, read_file
 
@@ -58,7 +59,7 @@ def test_order_lines_of_both_layouts_are_one_table(tmp_path: Path) -> None:
     )
     (folder / "order_lines_1.csv").write_text(f"{before}\nO1,1,2024-03-01,C1,DE,P1,2,9.50,0,EUR,\n")
     (folder / "order_lines_2.csv").write_text(f"{after}\nO2,1,P1,2,9.50,0,EUR,2024-03-01,C1,DE,W1,\n")
-    _, rows = _load(shop_order_lines.STEP, tmp_path / "in", tmp_path / "staging")
+    _, rows = _load(order_lines.STEP, tmp_path / "in", tmp_path / "staging")
     first, second = sorted(rows, key=lambda row: str(row["order_id"]))
     same = ("product_id", "quantity", "unit_price", "currency", "country", "customer_id")
     assert [first[name] for name in same] == [second[name] for name in same]
@@ -69,10 +70,10 @@ def test_a_renamed_column_of_customers_is_the_same_column(tmp_path: Path) -> Non
     folder = tmp_path / "in" / "customers"
     folder.mkdir(parents=True)
     for number, name in enumerate(("postcode", "postal_code")):
-        columns = [name if column == "postcode" else column for column in shop_customers.FEED.columns]
+        columns = [name if column == "postcode" else column for column in customers.FEED.columns]
         text = f"{','.join(columns)}\n{','.join(columns)}{number}\n"
         (folder / f"customers_{number}.csv").write_text(text)
-    reports, rows = _load(shop_customers.STEP, tmp_path / "in", tmp_path / "staging")
+    reports, rows = _load(customers.STEP, tmp_path / "in", tmp_path / "staging")
     assert sorted(str(row["postcode"]) for row in rows) == ["postal_code", "postcode"]
     assert [report.new_columns for report in reports] == [(), ()]
 
@@ -81,16 +82,16 @@ def test_products_are_json_lines(tmp_path: Path) -> None:
     folder = tmp_path / "in" / "products"
     folder.mkdir(parents=True)
     (folder / "products_1.json").write_text('{"product_id": "P1", "list_price": 9.50, "is_active": true}\n')
-    _, rows = _load(shop_products.STEP, tmp_path / "in", tmp_path / "staging")
+    _, rows = _load(products.STEP, tmp_path / "in", tmp_path / "staging")
     assert [(row["product_id"], row["list_price"], row["is_active"]) for row in rows] == [("P1", "9.50", "true")]
 
 
 @pytest.mark.real_data
 @pytest.mark.skipif(not RETAIL.is_dir(), reason="needs the Online Retail files in ../shared/data/online_retail")
 def test_the_real_online_retail_files_balance_line_by_line(tmp_path: Path) -> None:
-    found = discover(online_retail.FEED, RETAIL, ())
-    columns = tuple(online_retail.TABLE.all_columns)
-    reports = [read_file(each, online_retail.FEED, columns, str(tmp_path), "b1", AT) for each in found.new]
+    found = discover(lines.FEED, RETAIL, ())
+    columns = tuple(lines.TABLE.all_columns)
+    reports = [read_file(each, lines.FEED, columns, str(tmp_path), "b1", AT) for each in found.new]
     assert [(report.records, report.broken, report.status) for report in reports] == [
         (525_461, 0, "loaded"),
         (541_909, 0, "loaded"),

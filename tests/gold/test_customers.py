@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from pyspark.sql import DataFrame
 
-from gold import cohort_retention, customer_rfm, interactions
+from gold.customers import cohort_retention, customer_rfm
+from gold.recommend import interactions
 from silver import order_lines, orders
 
 Given = Callable[..., DataFrame]

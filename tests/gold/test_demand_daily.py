@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pyspark.sql import DataFrame
 
-from gold import demand_daily
+from gold.demand import demand_daily
 from silver import order_lines, products, promotions, stock_levels
 
 Given = Callable[..., DataFrame]

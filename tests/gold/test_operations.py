@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from pyspark.sql import DataFrame
 
-from gold import demand_daily, kpi_daily, stock_position
+from gold.demand import demand_daily, stock_position
+from gold.sales import kpi_daily
 from silver import marketing_spend, order_lines, orders, page_events, stock_levels
 
 Given = Callable[..., DataFrame]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pyspark.sql import DataFrame
 
-from gold import sales_by_country, sales_by_product, sales_daily
+from gold.sales import sales_by_country, sales_by_product, sales_daily
 from silver import order_lines, orders
 
 Given = Callable[..., DataFrame]

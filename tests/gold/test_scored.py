@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import SparkSession
 
-from gold import model_scorecard
+from gold.models import model_scorecard
 from lakehouse.declare.table import Table
 from lakehouse.promotion import gate
 from ml import scoring

@@ -12,7 +12,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
 
-from gold import STEPS, demand_daily
+from gold import STEPS
+from gold.demand import demand_daily
 from lakehouse.declare.rules import errors_of
 from lakehouse.declare.table import Step, Table
 from lakehouse.promotion import gate

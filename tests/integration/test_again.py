@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from gold import sales_daily
+from gold.sales import sales_daily
 from jobs.steps import ALL
 from lakehouse.run.options import choose
 from lakehouse.store import delta

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from bronze.shop_customers import MEANINGS
+from bronze.shop.customers import MEANINGS
 from synthetic.layout import FEEDS
 from tests.integration.conftest import Promoted
 from tests.integration.test_planted_dirt import planted

@@ -8,7 +8,7 @@ import duckdb
 from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
-from gold import sales_daily
+from gold.sales import sales_daily
 from lakehouse.store import delta
 from tests.integration.conftest import Promoted
 from tests.integration.warehouse import tables

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame
 
-from bronze.shop_customers import TABLE as SHOP_CUSTOMERS
+from bronze.shop.customers import TABLE as SHOP_CUSTOMERS
 from lakehouse.declare.table import Table
 from silver import customers, order_lines
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, Row
 
-from bronze.online_retail import TABLE as ONLINE_RETAIL
-from bronze.shop_order_lines import TABLE as SHOP_ORDER_LINES
+from bronze.online_retail.lines import TABLE as ONLINE_RETAIL
+from bronze.shop.order_lines import TABLE as SHOP_ORDER_LINES
 from lakehouse.declare.table import Table
 from silver import order_lines
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from bronze.shop_orders import TABLE as SHOP_ORDERS
+from bronze.shop.orders import TABLE as SHOP_ORDERS
 from lakehouse.declare.table import Table
 from silver import order_lines, orders
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from bronze.online_retail import TABLE as ONLINE_RETAIL
-from bronze.shop_products import TABLE as SHOP_PRODUCTS
+from bronze.online_retail.lines import TABLE as ONLINE_RETAIL
+from bronze.shop.products import TABLE as SHOP_PRODUCTS
 from silver import products
 
 Rows = Callable[..., DataFrame]

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from bronze.online_retail import TABLE as ONLINE_RETAIL
+from bronze.online_retail.lines import TABLE as ONLINE_RETAIL
 from lakehouse.declare.table import LINEAGE_COLUMNS, Step
 from silver import STEPS, order_lines
 

@@ -1,0 +1,1 @@
+"""Who buys, how often, and in which segment."""

@@ -1,0 +1,50 @@
+"""Which segment each customer is in, by the model that serves; written by the scoring job."""
+
+from __future__ import annotations
+
+from gold.vocabulary import MODEL, RUN, SHOP, key
+from lakehouse.declare.rules import Expectation, between, not_null, one_of
+from lakehouse.declare.table import Field, Table
+
+TIERS = ("High", "Medium", "Low")
+
+TABLE = Table(
+    name="gold.customer_segments",
+    meaning="The segment of a customer, and how much is expected of the customer, as of the shop's last day.",
+    grain=("shop_id", "customer_id"),
+    fields=(
+        SHOP,
+        key("customer_id", "string", "customer"),
+        key("as_of_on", "date", "last day of the shop's product sales to known customers; ages count back from it"),
+        key("segment", "string", "name of the segment, by what is typical of it"),
+        Field("cluster", "int", "number of the cluster behind the name; null without an order that still counts"),
+        Field(
+            "tier",
+            "string",
+            "High: the fifth of the customers of whom most is expected; Low: the half of whom least is; else Medium",
+            rules=(not_null("fail"), one_of(TIERS, "fail")),
+        ),
+        Field(
+            "value_score",
+            "double",
+            "expected log(1 + net revenue of the horizon that the model learned), to rank customers by",
+        ),
+        Field(
+            "distance",
+            "double",
+            "distance to the centre of the segment in the model's space: large is untypical; null where a rule decides",
+            rules=(between(low=0, action="fail"),),
+        ),
+        MODEL,
+        RUN,
+    ),
+    row_law="One row per customer of gold.customer_rfm.",
+    expectations=(
+        Expectation(
+            "expect_column_unique_value_count_to_be_between",
+            {"column": "segment", "min_value": 1, "max_value": 20},
+            "segments are few enough to act on",
+        ),
+    ),
+    has_lineage=False,
+)

@@ -1,0 +1,40 @@
+"""Who changed the segment within a month; written by the scoring job."""
+
+from __future__ import annotations
+
+from gold.vocabulary import MODEL, RUN, SHOP, key
+from lakehouse.declare.rules import Expectation, not_null, one_of
+from lakehouse.declare.table import Field, Table
+
+DIRECTIONS = ("new", "up", "down", "sideways")
+
+TABLE = Table(
+    name="gold.segment_moves",
+    meaning="A customer who is in another segment than a month before, both by the same model.",
+    grain=("shop_id", "customer_id"),
+    fields=(
+        SHOP,
+        key("customer_id", "string", "customer"),
+        key("as_of_on", "date", "day of the newer look"),
+        key("compared_on", "date", "day of the older look, a month before"),
+        Field("from_segment", "string", "segment then; null for a new customer"),
+        key("to_segment", "string", "segment now"),
+        Field(
+            "direction",
+            "string",
+            "up or down by the expected value of the two segments; new: was no customer then",
+            rules=(not_null("fail"), one_of(DIRECTIONS, "fail")),
+        ),
+        MODEL,
+        RUN,
+    ),
+    row_law="One row per customer whose segment changed; customers who stayed are left out.",
+    expectations=(
+        Expectation(
+            "expect_column_unique_value_count_to_be_between",
+            {"column": "compared_on", "min_value": 0, "max_value": 100},
+            "each shop is compared with one day",
+        ),
+    ),
+    has_lineage=False,
+)

@@ -1,0 +1,1 @@
+"""What is asked for, what is on the shelves, and what to expect."""

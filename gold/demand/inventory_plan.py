@@ -1,0 +1,56 @@
+"""What to order, and when: from the quantiles of the demand over the lead time; written by the scoring job."""
+
+from __future__ import annotations
+
+from gold.vocabulary import MODEL, RUN, SHOP, at_least_zero, key, law
+from lakehouse.declare.rules import between, not_null, one_of
+from lakehouse.declare.table import Field, Table
+
+ALERTS = ("order now", "order soon", "enough", "not counted")
+
+TABLE = Table(
+    name="gold.inventory_plan",
+    meaning="The stock that a product needs for the demand until a new delivery arrives, and what to order now.",
+    grain=("shop_id", "product_id"),
+    fields=(
+        SHOP,
+        key("product_id", "string", "product, by the shop's code"),
+        key("as_of_on", "date", "last day that the forecast knows"),
+        Field("lead_time_days", "int", "time from ordering to arrival", "days", (between(low=1, action="fail"),)),
+        Field("on_hand", "bigint", "pieces in all warehouses; null where stock is not counted", "pieces"),
+        Field("on_order", "bigint", "pieces ordered from suppliers", "pieces"),
+        Field("lead_time_demand", "double", "expected demand over the lead time", "pieces", (at_least_zero(),)),
+        Field("lead_time_q95", "double", "quantile .95 of that demand", "pieces", (at_least_zero(),)),
+        Field("reorder_point", "double", "stock at which to order: the quantile .95", "pieces", (at_least_zero(),)),
+        Field("safety_stock", "double", "the reorder point less the expected demand", "pieces", (at_least_zero(),)),
+        Field(
+            "order_quantity",
+            "bigint",
+            "pieces to order now: up to the reorder point and the demand of another lead time; 0 while there is enough",
+            "pieces",
+            (not_null("fail"), at_least_zero()),
+        ),
+        Field(
+            "stockout_risk",
+            "double",
+            "chance that what is on hand and on order does not last for the lead time; null where it is not counted",
+            "share",
+            (between(0, 1, action="fail"),),
+        ),
+        Field("alert", "string", "what to do", rules=(not_null("fail"), one_of(ALERTS, "fail"))),
+        MODEL,
+        RUN,
+    ),
+    row_law="One row per product with a forecast.",
+    rules=(
+        law(
+            "safety_stock.law",
+            "reorder_point must be lead_time_demand + safety_stock",
+            "abs(reorder_point - lead_time_demand - safety_stock) <= 1e-6 * (1 + reorder_point)",
+            "reorder_point",
+            "lead_time_demand",
+            "safety_stock",
+        ),
+    ),
+    has_lineage=False,
+)
