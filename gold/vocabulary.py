@@ -58,7 +58,7 @@ CURRENCY = Field(
 )
 
 
-# --- scored tables: which model made the row, and what a forecast is made of ---------------------------------------------
+# --- scored tables: which model made the row, and what a forecast is made of ------------------------------------------
 
 MODEL = key("model", "string", "model and version that scored; a plain baseline where no model beat it yet")
 RUN = Field("model_run", "string", "MLflow run that trained it; null for a baseline")

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from bronze.shop.customers import TABLE as SHOP_CUSTOMERS
-from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, matches, not_null
-from lakehouse.declare.table import Field, Read, Step, Table
-from silver import countries, order_lines
-from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, SHOP_ID, completed
+from lakehouse.declare.table import Field, Table
+from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, SHOP_ID
 
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s.]+$"
 
@@ -46,47 +40,5 @@ TABLE = Table(
             {"column": "customer_id", "min_value": 1},
             "a batch names at least one customer",
         ),
-    ),
-)
-
-
-def from_shop(shop_customers: DataFrame) -> DataFrame:
-    """A delivered state of an account is an event."""
-    other = {f.name: f.name for f in TABLE.fields if f.name not in ("shop_id", "country", "country_code")}
-    return typed(
-        shop_customers,
-        TABLE,
-        shop_id=F.lit("shop"),
-        country=countries.name(F.col("country")),
-        country_code=countries.code(F.col("country")),
-        **other,
-    )
-
-
-def from_online_retail(order_lines: DataFrame) -> DataFrame:
-    """The feed has no accounts: each line is an event that says in which country the customer was."""
-    return completed(order_lines.withColumn("updated_at", F.col("sold_at")), TABLE)
-
-
-STEPS = (
-    Step(
-        TABLE,
-        from_shop,
-        (Read(SHOP_CUSTOMERS, groups={"shop_id": "'shop'", "customer_id": "nullif(trim(customer_id), '')"}),),
-        recompute=("shop_id", "customer_id"),
-        source="shop",
-    ),
-    Step(
-        TABLE,
-        from_online_retail,
-        (
-            Read(
-                order_lines.TABLE,
-                where="shop_id = 'online_retail' AND customer_id IS NOT NULL",
-                groups={"shop_id": "shop_id", "customer_id": "customer_id"},
-            ),
-        ),
-        recompute=("shop_id", "customer_id"),
-        source="online_retail",
     ),
 )

@@ -5,48 +5,12 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from bronze.stallion_beverages.volumes import TABLE as STALLION
-from bronze.walmart_weekly.features import TABLE as WALMART_FEATURES
 from lakehouse.declare.rules import Expectation, not_null
-from lakehouse.declare.table import Field, Read, Step, Table
+from lakehouse.declare.table import Field, Table
 from silver.shared import SHOP_ID
 
 # Delivered column -> whether it is known before the period. Prices of a period without a sale are left out by the rules
 # below, because 0 there would tell the model that nothing was sold.
-WALMART = {
-    "is_holiday": True,
-    **{f"markdown_{number}": True for number in range(1, 6)},
-    "temperature": False,
-    "fuel_price": False,
-    "cpi": False,
-    "unemployment": False,
-}
-STALLION_DRIVERS = {
-    "price_regular": True,
-    "price_actual": True,
-    "discount": True,
-    "discount_in_percent": True,
-    **dict.fromkeys(
-        (
-            "easter_day",
-            "good_friday",
-            "new_year",
-            "christmas",
-            "labor_day",
-            "independence_day",
-            "revolution_day_memorial",
-            "regional_games",
-            "fifa_u_17_world_cup",
-            "football_gold_cup",
-            "beer_capital",
-            "music_fest",
-        ),
-        True,
-    ),
-    "avg_max_temp": False,
-    "industry_volume": False,
-    "soda_volume": False,
-}
 
 TABLE = Table(
     name="silver.demand_drivers",
@@ -74,22 +38,8 @@ TABLE = Table(
 )
 
 
-def from_walmart(walmart_features: DataFrame) -> DataFrame:
-    """Holidays, markdowns, weather and prices of a store and a week. NA is no value."""
-    return _long(walmart_features, WALMART, "walmart_weekly", F.trim("store"), F.lit("*"))
-
-
-def from_stallion(stallion: DataFrame) -> DataFrame:
-    """Prices, discounts and events of a product at an agency in a month."""
-    sold = F.trim("volume").try_cast("double") > 0
-    priced = stallion.withColumns(
-        # The source gives a price of 0, and no discount, exactly where nothing was sold: known only afterwards.
-        {name: F.when(sold, F.col(name)) for name in ("price_actual", "discount", "discount_in_percent")}
-    )
-    return _long(priced, STALLION_DRIVERS, "stallion_beverages", F.trim("agency"), F.trim("sku"))
-
-
-def _long(delivered: DataFrame, drivers: dict[str, bool], shop: str, location: Column, product: Column) -> DataFrame:
+def long(delivered: DataFrame, drivers: dict[str, bool], shop: str, location: Column, product: Column) -> DataFrame:
+    """A row per driver with a value, of columns that are delivered side by side; `drivers` says what is known ahead."""
     pairs = F.array(
         *(
             F.struct(F.lit(name).alias("driver"), _number(name).alias("value"), F.lit(known).alias("is_known_ahead"))
@@ -113,21 +63,3 @@ def _long(delivered: DataFrame, drivers: dict[str, bool], shop: str, location: C
 def _number(name: str) -> Column:
     text = F.upper(F.trim(name))
     return F.when(text == "TRUE", 1.0).when(text == "FALSE", 0.0).otherwise(text.try_cast("double"))
-
-
-STEPS = (
-    Step(
-        TABLE,
-        from_walmart,
-        (Read(WALMART_FEATURES, groups={"shop_id": "'walmart_weekly'", "location": "trim(store)"}),),
-        recompute=("shop_id", "location"),
-        source="walmart_weekly",
-    ),
-    Step(
-        TABLE,
-        from_stallion,
-        (Read(STALLION, groups={"shop_id": "'stallion_beverages'", "location": "trim(agency)"}),),
-        recompute=("shop_id", "location"),
-        source="stallion_beverages",
-    ),
-)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from bronze.shop.exposures import TABLE as SHOP_EXPOSURES
-from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, not_null, one_of
-from lakehouse.declare.table import Field, Read, Step, Table
+from lakehouse.declare.table import Field, Table
 from silver.shared import SHOP_ID
 
 VARIANTS = ("control", "treatment")
@@ -33,12 +28,3 @@ TABLE = Table(
         ),
     ),
 )
-
-
-def from_shop(shop_exposures: DataFrame) -> DataFrame:
-    """An exposure as delivered."""
-    names = [f.name for f in TABLE.fields if f.name != "shop_id"]
-    return typed(shop_exposures, TABLE, shop_id=F.lit("shop"), **{name: name for name in names})
-
-
-STEPS = (Step(TABLE, from_shop, (Read(SHOP_EXPOSURES),), source="shop"),)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from bronze.movielens_100k.ratings import TABLE as MOVIELENS_RATINGS
-from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, between, not_null
-from lakehouse.declare.table import Field, Read, Step, Table
+from lakehouse.declare.table import Field, Table
 from silver.shared import SHOP_ID
 
 TABLE = Table(
@@ -32,20 +27,3 @@ TABLE = Table(
         ),
     ),
 )
-
-
-def from_movielens(movielens_ratings: DataFrame) -> DataFrame:
-    """A rating as delivered; its time is in seconds since 1970."""
-    at = F.timestamp_seconds(F.trim("timestamp").try_cast("bigint")).cast("string")
-    return typed(
-        movielens_ratings,
-        TABLE,
-        shop_id=F.lit("movielens_100k"),
-        customer_id="user_id",
-        product_id="item_id",
-        rating="rating",
-        rated_at=F.coalesce(at, "timestamp"),
-    )
-
-
-STEPS = (Step(TABLE, from_movielens, (Read(MOVIELENS_RATINGS),), source="movielens_100k"),)

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from bronze.shop.marketing_spend import TABLE as SHOP_MARKETING_SPEND
-from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, between, not_null
-from lakehouse.declare.table import Field, Read, Step, Table
-from silver import countries
+from lakehouse.declare.table import Field, Table
 from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SHOP_ID
 
 TABLE = Table(
@@ -38,28 +32,4 @@ TABLE = Table(
         ),
     ),
     amount="spend",
-)
-
-
-def from_shop(shop_marketing_spend: DataFrame) -> DataFrame:
-    """A day of a campaign as delivered."""
-    other = {f.name: f.name for f in TABLE.fields if f.name not in ("shop_id", "country", "country_code")}
-    return typed(
-        shop_marketing_spend,
-        TABLE,
-        shop_id=F.lit("shop"),
-        country=countries.name(F.col("country")),
-        country_code=countries.code(F.col("country")),
-        **other,
-    )
-
-
-STEPS = (
-    Step(
-        TABLE,
-        from_shop,
-        (Read(SHOP_MARKETING_SPEND),),
-        amount="coalesce(try_cast(trim(spend) AS DECIMAL(18,2)), 0)",
-        source="shop",
-    ),
 )

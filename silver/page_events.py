@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from bronze.shop.page_events import TABLE as SHOP_PAGE_EVENTS
-from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, not_null, one_of
-from lakehouse.declare.table import Field, Read, Step, Table
-from silver import countries
+from lakehouse.declare.table import Field, Table
 from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, SHOP_ID
 
 EVENT_TYPES = ("view", "search", "add_to_cart", "remove_from_cart", "checkout", "purchase")
@@ -47,19 +41,3 @@ TABLE = Table(
         ),
     ),
 )
-
-
-def from_shop(shop_page_events: DataFrame) -> DataFrame:
-    """An event as delivered."""
-    other = {f.name: f.name for f in TABLE.fields if f.name not in ("shop_id", "country", "country_code")}
-    return typed(
-        shop_page_events,
-        TABLE,
-        shop_id=F.lit("shop"),
-        country=countries.name(F.col("country")),
-        country_code=countries.code(F.col("country")),
-        **other,
-    )
-
-
-STEPS = (Step(TABLE, from_shop, (Read(SHOP_PAGE_EVENTS),), source="shop"),)

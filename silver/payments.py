@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from bronze.shop.payments import TABLE as SHOP_PAYMENTS
-from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, holds, not_null, one_of
-from lakehouse.declare.table import Field, Read, Step, Table
+from lakehouse.declare.table import Field, Table
 from silver.shared import CURRENCY, SHOP_ID
 
 METHODS = ("card", "paypal", "invoice", "bank_transfer")
@@ -49,21 +46,4 @@ TABLE = Table(
         ),
     ),
     amount="amount",
-)
-
-
-def from_shop(shop_payments: DataFrame) -> DataFrame:
-    """A payment as delivered."""
-    names = [f.name for f in TABLE.fields if f.name != "shop_id"]
-    return typed(shop_payments, TABLE, shop_id=F.lit("shop"), **{name: name for name in names})
-
-
-STEPS = (
-    Step(
-        TABLE,
-        from_shop,
-        (Read(SHOP_PAYMENTS),),
-        amount="coalesce(try_cast(trim(amount) AS DECIMAL(18,2)), 0)",
-        source="shop",
-    ),
 )

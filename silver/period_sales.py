@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from bronze.stallion_beverages.volumes import TABLE as STALLION
-from bronze.walmart_weekly.sales import TABLE as WALMART_SALES
-from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, between, not_null, one_of
-from lakehouse.declare.table import Field, Read, Step, Table
+from lakehouse.declare.table import Field, Table
 from silver.shared import SHOP_ID
 
 FREQUENCIES = ("W", "M")
@@ -42,53 +39,6 @@ TABLE = Table(
 )
 
 
-def from_walmart(walmart_sales: DataFrame) -> DataFrame:
-    """Sales of a department in the week that ends on a Friday."""
-    return typed(
-        walmart_sales,
-        TABLE,
-        shop_id=F.lit("walmart_weekly"),
-        series_id=_series("store", "dept"),
-        location="store",
-        product_id="dept",
-        period_on="date",
-        frequency=F.lit("W"),
-        quantity=F.lit(None).cast("string"),
-        amount="weekly_sales",
-        unit=F.lit(None).cast("string"),
-        currency=F.lit("USD"),
-    )
-
-
-def from_stallion(stallion: DataFrame) -> DataFrame:
-    """Volume of a product at an agency in the month that begins on a day."""
-    return typed(
-        stallion,
-        TABLE,
-        shop_id=F.lit("stallion_beverages"),
-        series_id=_series("agency", "sku"),
-        location="agency",
-        product_id="sku",
-        period_on="date",
-        frequency=F.lit("M"),
-        quantity="volume",
-        amount=F.lit(None).cast("string"),
-        unit=F.lit("hectolitre"),
-        currency=F.lit(None).cast("string"),
-    )
-
-
-def _series(location: str, product: str) -> Column:
+def series_id(location: str, product: str) -> Column:
+    """Name of a series: place and product, with a slash between."""
     return F.concat(F.trim(location), F.lit("/"), F.trim(product))
-
-
-STEPS = (
-    Step(
-        TABLE,
-        from_walmart,
-        (Read(WALMART_SALES),),
-        amount="coalesce(try_cast(trim(weekly_sales) AS DECIMAL(18,2)), 0)",
-        source="walmart_weekly",
-    ),
-    Step(TABLE, from_stallion, (Read(STALLION),), source="stallion_beverages"),
-)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from bronze.shop.promotions import TABLE as SHOP_PROMOTIONS
-from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, between, not_before, not_null
-from lakehouse.declare.table import Field, Read, Step, Table
+from lakehouse.declare.table import Field, Table
 from silver.shared import SHOP_ID
 
 TABLE = Table(
@@ -36,12 +31,3 @@ TABLE = Table(
         ),
     ),
 )
-
-
-def from_shop(shop_promotions: DataFrame) -> DataFrame:
-    """A delivered state of a promotion."""
-    names = [f.name for f in TABLE.fields if f.name != "shop_id"]
-    return typed(shop_promotions, TABLE, shop_id=F.lit("shop"), **{name: name for name in names})
-
-
-STEPS = (Step(TABLE, from_shop, (Read(SHOP_PROMOTIONS),), source="shop"),)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from bronze.shop.reviews import TABLE as SHOP_REVIEWS
-from lakehouse.declare.conform import typed
 from lakehouse.declare.rules import Expectation, between, not_null
-from lakehouse.declare.table import Field, Read, Step, Table
+from lakehouse.declare.table import Field, Table
 from silver.shared import SHOP_ID
 
 TABLE = Table(
@@ -35,12 +30,3 @@ TABLE = Table(
         ),
     ),
 )
-
-
-def from_shop(shop_reviews: DataFrame) -> DataFrame:
-    """A review as delivered."""
-    names = [f.name for f in TABLE.fields if f.name != "shop_id"]
-    return typed(shop_reviews, TABLE, shop_id=F.lit("shop"), **{name: name for name in names})
-
-
-STEPS = (Step(TABLE, from_shop, (Read(SHOP_REVIEWS),), source="shop"),)

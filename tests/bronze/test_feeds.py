@@ -27,8 +27,8 @@ def _load(step: Step, folder: Path, staging: Path) -> tuple[list[FileReport], li
 
 
 def test_every_module_of_the_layer_is_a_step() -> None:
-    modules = {path.stem for path in Path(bronze.__file__).parent.glob("*.py")} - {"__init__"}
-    assert sorted(modules) == sorted(step.table.short_name for step in bronze.STEPS)
+    modules = [path for path in Path(bronze.__file__).parent.glob("*/*.py") if path.stem != "__init__"]
+    assert sorted(path.parent.name for path in modules) == sorted(step.source or "" for step in bronze.STEPS)
 
 
 @pytest.mark.parametrize("step", bronze.STEPS, ids=lambda step: step.table.name)

@@ -10,6 +10,8 @@ from bronze.online_retail.lines import TABLE as ONLINE_RETAIL
 from bronze.shop.order_lines import TABLE as SHOP_ORDER_LINES
 from lakehouse.declare.table import Table
 from silver import order_lines
+from silver.sources import online_retail
+from silver.sources import shop as shop_source
 
 Rows = Callable[..., DataFrame]
 Broken = Callable[[Table, DataFrame], list[set[str]]]
@@ -40,12 +42,12 @@ SHOP_LINE = {
 
 @pytest.fixture
 def retail(rows: Rows) -> Callable[..., DataFrame]:
-    return lambda *changes: order_lines.from_online_retail(rows(ONLINE_RETAIL, *({**LINE, **c} for c in changes)))
+    return lambda *changes: online_retail.order_lines(rows(ONLINE_RETAIL, *({**LINE, **c} for c in changes)))
 
 
 @pytest.fixture
 def shop(rows: Rows) -> Callable[..., DataFrame]:
-    return lambda *changes: order_lines.from_shop(rows(SHOP_ORDER_LINES, *({**SHOP_LINE, **c} for c in changes)))
+    return lambda *changes: shop_source.order_lines(rows(SHOP_ORDER_LINES, *({**SHOP_LINE, **c} for c in changes)))
 
 
 def by_row(built: DataFrame) -> list[Row]:

@@ -8,6 +8,8 @@ from pyspark.sql import DataFrame
 from bronze.shop.orders import TABLE as SHOP_ORDERS
 from lakehouse.declare.table import Table
 from silver import order_lines, orders
+from silver.sources import online_retail
+from silver.sources import shop as shop_source
 
 Rows = Callable[..., DataFrame]
 Broken = Callable[[Table, DataFrame], list[set[str]]]
@@ -39,7 +41,7 @@ def test_orders_of_the_shop_are_typed_and_their_dirt_is_rejected(rows: Rows, bro
         ({"order_total": "n/a"}, {"order_amount.type", "order_amount.not_null"}),
         ({"order_total": "90.00"}, {"order_amount.adds_up"}),
     ]
-    built = orders.from_shop(rows(SHOP_ORDERS, *({**ORDER, **change} for change, _ in dirt)))
+    built = shop_source.orders(rows(SHOP_ORDERS, *({**ORDER, **change} for change, _ in dirt)))
     assert broken(orders.TABLE, built) == [rules for _, rules in dirt]
     first = built.orderBy("_source_row").collect()[0]
     assert (first.ordered_on, first.country, first.order_amount) == (date(2024, 3, 1), "Austria", Decimal("99.95"))
@@ -61,7 +63,7 @@ def test_an_invoice_is_one_order_that_its_lines_add_up_to(rows: Rows, broken: Br
         line("536365", 4, "-2.00", "discount"),
         line("C536366", 5, "-10.00"),
     )
-    built = orders.from_online_retail(lines)
+    built = online_retail.orders(lines)
     invoice, credit = built.orderBy("order_id").collect()
     assert (invoice.order_amount, invoice.items_amount) == (Decimal("16.00"), Decimal("15.00"))
     assert (invoice.discount_amount, invoice.shipping_fee) == (Decimal("2.00"), Decimal("3.00"))

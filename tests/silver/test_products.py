@@ -7,7 +7,8 @@ from pyspark.sql import DataFrame
 
 from bronze.online_retail.lines import TABLE as ONLINE_RETAIL
 from bronze.shop.products import TABLE as SHOP_PRODUCTS
-from silver import products
+from silver.sources import online_retail
+from silver.sources import shop as shop_source
 
 Rows = Callable[..., DataFrame]
 
@@ -35,7 +36,7 @@ def test_a_product_of_online_retail_has_the_name_that_most_of_its_sales_carry(ro
         line("CRUK", "CRUK Commission", -1, invoice="C1"),
         line("gift_0001_60", None, 3, 0.0),
     )
-    built = products.from_online_retail(delivered)
+    built = online_retail.products(delivered)
     named = {(row.product_id, row.name, row.category) for row in built.collect()}
     assert built.count() == delivered.count()
     assert named == {
@@ -55,7 +56,7 @@ def test_a_product_is_listed_from_its_first_sale_and_known_from_its_first_line(r
         line("1", "A MUG", invoice_date="2011-06-02 10:00:00"),
         line("2", "B MUG", -1, 0.0, invoice_date="2011-06-03 10:00:00"),
     )
-    built = products.from_online_retail(delivered)
+    built = online_retail.products(delivered)
     listed = built.selectExpr("product_id", "listed_on", "CAST(updated_at AS STRING) AS at").orderBy("product_id", "at")
     assert [tuple(row) for row in listed.collect()] == [
         ("1", date(2011, 6, 2), "2011-05-31 22:59:00"),
@@ -66,6 +67,6 @@ def test_a_product_is_listed_from_its_first_sale_and_known_from_its_first_line(r
 
 def test_a_product_of_the_shop_is_typed(rows: Rows) -> None:
     delivered = {"product_id": " P1", "list_price": "19.99", "listed_on": "2024-01-01", "is_active": "true"}
-    (row,) = products.from_shop(rows(SHOP_PRODUCTS, delivered)).collect()
+    (row,) = shop_source.products(rows(SHOP_PRODUCTS, delivered)).collect()
     assert (row.shop_id, row.product_id, row.list_price) == ("shop", "P1", Decimal("19.99"))
     assert (row.listed_on, row.is_active, row._untyped) == (date(2024, 1, 1), True, None)

@@ -7,39 +7,44 @@ import pytest
 from pyspark.sql import DataFrame
 
 from lakehouse.declare.table import Step, Table
-from silver import exposures, marketing_spend, page_events, payments, promotions, reviews, stock_levels
+from silver import STEPS, exposures, marketing_spend, page_events, payments, promotions, reviews, stock_levels
 
 Rows = Callable[..., DataFrame]
 Broken = Callable[[Table, DataFrame], list[set[str]]]
 AT = "2024-03-01 10:00:00"
 
+
+def step_of(table: Table) -> Step:
+    return next(step for step in STEPS if step.table is table)
+
+
 SOUND: dict[str, tuple[Step, dict[str, str]]] = {
     "payments": (
-        payments.STEPS[0],
+        step_of(payments.TABLE),
         {"payment_id": "1", "order_id": "1", "paid_at": AT, "method": "card", "amount": "9.95", "currency": "EUR"}
         | {"status": "captured"},
     ),
-    "reviews": (reviews.STEPS[0], {"review_id": "1", "product_id": "P1", "rating": "5", "reviewed_at": AT}),
+    "reviews": (step_of(reviews.TABLE), {"review_id": "1", "product_id": "P1", "rating": "5", "reviewed_at": AT}),
     "page_events": (
-        page_events.STEPS[0],
+        step_of(page_events.TABLE),
         {"event_id": "1", "session_id": "1", "event_at": AT, "event_type": "view", "country": "ES"},
     ),
     "stock_levels": (
-        stock_levels.STEPS[0],
+        step_of(stock_levels.TABLE),
         {"product_id": "P1", "counted_at": AT, "warehouse": "W1", "on_hand": "0", "lead_time_days": "7"},
     ),
     "promotions": (
-        promotions.STEPS[0],
+        step_of(promotions.TABLE),
         {"promotion_id": "1", "discount_pct": "20", "starts_on": "2024-03-01", "ends_on": "2024-03-01"}
         | {"updated_at": AT},
     ),
     "marketing_spend": (
-        marketing_spend.STEPS[0],
+        step_of(marketing_spend.TABLE),
         {"spend_on": "2024-03-01", "channel": "social", "campaign": "brand", "country": "IT", "currency": "EUR"}
         | {"spend": "120.50", "clicks": "3"},
     ),
     "exposures": (
-        exposures.STEPS[0],
+        step_of(exposures.TABLE),
         {"experiment_id": "bundle_hint", "unit_id": "C1", "variant": "control", "exposed_at": AT},
     ),
 }

@@ -111,7 +111,9 @@ def test_a_row_belongs_to_the_group_that_it_is_found_by(rows: Rows, step: Step) 
 
 def test_lines_of_test_products_are_left_out_under_a_name(rows: Rows) -> None:
     lines = rows(ONLINE_RETAIL, {"stock_code": "test001 "}, {"stock_code": "TEST002"}, {"stock_code": "PADS"})
-    (left_out,) = next(step for step in order_lines.STEPS if step.source == "online_retail").filters
+    (left_out,) = next(
+        step for step in STEPS if step.table is order_lines.TABLE and step.source == "online_retail"
+    ).filters
     assert left_out.reason == "test_product"
     assert lines.where(left_out.drops).count() == 2
 

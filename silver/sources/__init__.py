@@ -1,0 +1,1 @@
+"""How each source becomes silver: its mappings, its codes and its clock."""
