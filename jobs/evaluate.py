@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from lakehouse import job
-from ml import lifecycle, scoring, summary
+from ml.core import lifecycle, output, scoring
+from ml.core.tracking import Store
 from ml.families import FAMILIES
-from ml.tracking import Store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trained, code = job.attempt(screen, "evaluating", name, evaluate)
         codes.append(code)
         if trained:
-            screen.print(summary.of_evaluation(name, trained))
+            screen.print(output.of_evaluation(name, trained))
     screen.print(f"MLflow     {store.uri}", markup=False)
     return max(codes)
 

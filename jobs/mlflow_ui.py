@@ -8,7 +8,7 @@ from pathlib import Path
 from lakehouse import job
 from lakehouse.errors import UsageError
 from lakehouse.settings import load
-from ml import tracking
+from ml.core import tracking
 
 LOCAL = "sqlite:///"
 

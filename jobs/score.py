@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from lakehouse import gate, job
-from ml import lifecycle, scoring
+from ml.core import lifecycle, scoring
+from ml.core.tracking import Store
 from ml.families import FAMILIES
-from ml.tracking import Store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from lakehouse import job
-from ml import lifecycle, scorecard, scoring, summary
+from ml.core import lifecycle, output, scorecard, scoring
+from ml.core.tracking import Store
 from ml.families import FAMILIES
-from ml.tracking import Store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         training, code = job.attempt(screen, "training", scoring.model_name(experiment, shop), train)
         codes.append(code)
         if training:
-            screen.print(summary.of_training(training), markup=False)
+            screen.print(output.of_training(training), markup=False)
     board = job.run_steps(lake, [scorecard.step(store)], screen)
     screen.print(f"MLflow     {store.uri}", markup=False)
     return max([*codes, board.exit_code])

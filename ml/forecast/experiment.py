@@ -23,7 +23,7 @@ from gold import (
 )
 from gold.declare import as_declared
 from lakehouse.table import Read, Table
-from ml.experiment import Experiment, Frames, Output, Served
+from ml.core.experiment import Experiment, Frames, Output, Served
 from ml.forecast import panels
 from ml.forecast.frames import Forecast
 from ml.forecast.lead_time import LEVELS

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ml.core.compare import Ratio
 from ml.forecast.baseline import to_units
 from ml.forecast.ensemble import Fitted
 from ml.forecast.metrics import bias, compared, coverage, mase, wape
 from ml.forecast.origins import Backtest, lengths
 from ml.forecast.panel import SEASON, Array, Panel
 from ml.forecast.settings import QUANTILES, column
-from ml.metrics import Ratio
 
 EVERYTHING = "all"
 NAIVE = "seasonal naive"

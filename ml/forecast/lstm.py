@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ml import networks
+from ml.core import networks
 from ml.forecast.baseline import Baseline
 from ml.forecast.panel import Array, History
 from ml.forecast.settings import Settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-import ml.metrics
+import ml.core.compare
 from ml.forecast.panel import Array
 
 
@@ -65,10 +65,10 @@ def paired_ratio(ours: Array, theirs: Array, seed: int = 7, draws: int = 2000) -
     return found.value, found.low, found.high
 
 
-def compared(ours: Array, theirs: Array, seed: int, draws: int = 1000) -> ml.metrics.Ratio:
+def compared(ours: Array, theirs: Array, seed: int, draws: int = 1000) -> ml.core.compare.Ratio:
     """The paired ratio over the series that both have an error of."""
     there = np.isfinite(ours) & np.isfinite(theirs)
-    return ml.metrics.paired_ratio(ours[there], theirs[there], draws=draws, seed=seed)
+    return ml.core.compare.paired_ratio(ours[there], theirs[there], draws=draws, seed=seed)
 
 
 def _row_means(values: Array) -> Array:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from lakehouse.errors import UsageError
-from ml.evidence import Evidence
-from ml.experiment import Frames, Model, Trained, Trial
+from ml.core.evidence import Evidence
+from ml.core.experiment import Frames, Model, Trained, Trial
 from ml.forecast import figures, panels, uplift
 from ml.forecast.ensemble import fit
 from ml.forecast.fallback import LEAST_KNOWN

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ml.metrics import paired_ratio
+from ml.core.compare import paired_ratio
 from ml.recommend import metrics
 from ml.recommend.candidates import Task
 from ml.recommend.history import History, truth

@@ -18,7 +18,7 @@ from gold import (
 )
 from gold.declare import as_declared
 from lakehouse.table import Read, Table
-from ml.experiment import Experiment, Frames, Output, Served
+from ml.core.experiment import Experiment, Frames, Output, Served
 from ml.recommend import items
 from ml.recommend.als import Factors, Floats
 from ml.recommend.candidates import TASKS

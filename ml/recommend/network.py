@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ml import networks
+from ml.core import networks
 from ml.recommend.snapshot import Floats, Ints
 
 log = logging.getLogger("shoplake")

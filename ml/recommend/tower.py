@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ml import networks
-from ml.networks import dense
+from ml.core import networks
+from ml.core.networks import dense
 from ml.recommend.neighbours import Scorer, normalised
 from ml.recommend.snapshot import Floats, Ints, Snapshot
 

@@ -13,9 +13,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakehouse.errors import UsageError
-from ml.evidence import Evidence
-from ml.experiment import Frames, Model, Trained, Trial
-from ml.metrics import Floats, Ratio, paired_ratio
+from ml.core.compare import Floats, Ratio, paired_ratio
+from ml.core.evidence import Evidence
+from ml.core.experiment import Frames, Model, Trained, Trial
 from ml.recommend import als, evaluate, figures, metrics, ratings
 from ml.recommend.baselines import baselines, ranked
 from ml.recommend.candidates import TASKS, Task

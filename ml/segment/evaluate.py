@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.model_selection import KFold
 
-from ml.metrics import Floats, Labels
+from ml.core.compare import Floats, Labels
 from ml.segment.model import cluster
 
 FOLDS = 5

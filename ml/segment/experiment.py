@@ -11,7 +11,7 @@ from gold import customer_segments, segment_moves, segment_profiles
 from gold.declare import as_declared
 from gold.measures import NO_CUSTOMER, NOT_A_PRODUCT_SALE
 from lakehouse.table import Read
-from ml.experiment import Experiment, Frames, Output, Served
+from ml.core.experiment import Experiment, Frames, Output, Served
 from ml.segment.features import describe
 from ml.segment.model import QuintileSegments, SegmentModel
 from ml.segment.training import train

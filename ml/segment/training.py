@@ -13,9 +13,9 @@ from pyspark.sql import functions as F
 from sklearn.cluster import KMeans
 
 from lakehouse.errors import UsageError
-from ml.evidence import Evidence
-from ml.experiment import Frames, Model, Trained, Trial
-from ml.metrics import Floats, Labels, Ratio, paired_ratio
+from ml.core.compare import Floats, Labels, Ratio, paired_ratio
+from ml.core.evidence import Evidence
+from ml.core.experiment import Frames, Model, Trained, Trial
 from ml.segment import figures
 from ml.segment.evaluate import Quality, choose, explained, quality, separation, squared_errors
 from ml.segment.features import QUINTILES, RFM, SCALED, describe, revenue_between, scaled

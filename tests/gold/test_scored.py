@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from gold import model_scorecard
 from lakehouse import gate
 from lakehouse.table import Table
-from ml import scoring
+from ml.core import scoring
 from ml.families import FAMILIES
 
 TABLES = {step.table.name: step.table for step in scoring.declared(FAMILIES)}

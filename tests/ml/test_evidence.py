@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.evidence import Evidence, decide
-from ml.metrics import Ratio, paired_ratio
+from ml.core.compare import Ratio, paired_ratio
+from ml.core.evidence import Evidence, decide
 
 BETTER, SAME, WORSE = Ratio(0.8, 0.7, 0.9), Ratio(1.0, 0.9, 1.1), Ratio(1.2, 1.1, 1.3)
 

@@ -25,12 +25,12 @@ from lakehouse.clock import system_clock
 from lakehouse.errors import UsageError
 from lakehouse.lake import Lake
 from lakehouse.table import Step, Table
-from ml import lifecycle, scorecard, scoring
-from ml.evidence import CHALLENGER, CHAMPION
-from ml.experiment import Experiment, Frames, Model, Trained
+from ml.core import lifecycle, scorecard, scoring
+from ml.core.evidence import CHALLENGER, CHAMPION
+from ml.core.experiment import Experiment, Frames, Model, Trained
+from ml.core.tracking import Store, StoreError
 from ml.families import FAMILIES
 from ml.segment.features import describe
-from ml.tracking import Store, StoreError
 from silver import order_lines, orders
 from tests.road.conftest import Promoted
 from tests.road.warehouse import Row, accounts, differences, done, lake_at, rows, versions

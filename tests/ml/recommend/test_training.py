@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from lakehouse.errors import UsageError
-from ml.evidence import decide
-from ml.experiment import Trained
+from ml.core.evidence import decide
+from ml.core.experiment import Trained
 from ml.recommend.als import Als
 from ml.recommend.candidates import TASKS
 from ml.recommend.history import History

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ml.metrics import Ratio
+from ml.core.compare import Ratio
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 
 from lakehouse.errors import UsageError
 from lakehouse.table import Read, Step
-from ml.experiment import Experiment, Output, Served
+from ml.core.experiment import Experiment, Output, Served
 
 
 def model_name(experiment: Experiment, shop: str) -> str:

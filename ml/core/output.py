@@ -11,8 +11,8 @@ from rich.table import Table as Grid
 from gold import inventory_plan, revenue_forecast, segment_profiles
 from lakehouse import snapshot
 from lakehouse.lake import Lake
-from ml.experiment import Trained, Trial
-from ml.lifecycle import Training
+from ml.core.experiment import Trained, Trial
+from ml.core.lifecycle import Training
 
 
 def of_training(training: Training) -> str:

@@ -39,7 +39,7 @@ import ml.loader
 from lakehouse.errors import LakehouseError, UsageError
 from lakehouse.lake import Lake
 from lakehouse.settings import Settings
-from ml.experiment import Trained
+from ml.core.experiment import Trained
 
 mpl.use("agg")
 

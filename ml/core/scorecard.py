@@ -11,10 +11,10 @@ from gold import model_scorecard
 from lakehouse.errors import UsageError
 from lakehouse.ledger import MODEL_MOVES
 from lakehouse.table import Read, Step
-from ml.evidence import CHAMPION
+from ml.core.evidence import CHAMPION
 
 if TYPE_CHECKING:
-    from ml.tracking import Store
+    from ml.core.tracking import Store
 
 
 def step(store: Store | None) -> Step:

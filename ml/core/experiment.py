@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.table import Filter, Read, Table
-from ml.evidence import Evidence
+from ml.core.evidence import Evidence
 
 
 class Model(Protocol):

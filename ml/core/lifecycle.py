@@ -19,10 +19,10 @@ from lakehouse.job import git_commit
 from lakehouse.lake import Lake, new_id
 from lakehouse.ledger import Journal
 from lakehouse.table import Read
-from ml.evidence import CHALLENGER, CHAMPION, Decision, decide
-from ml.experiment import Experiment, Model, Served, Trained
-from ml.scoring import model_name, reads_of
-from ml.tracking import Store, StoreError, evidence_tags
+from ml.core.evidence import CHALLENGER, CHAMPION, Decision, decide
+from ml.core.experiment import Experiment, Model, Served, Trained
+from ml.core.scoring import model_name, reads_of
+from ml.core.tracking import Store, StoreError, evidence_tags
 
 log = logging.getLogger("shoplake")
 
