@@ -27,12 +27,12 @@ from benchmarks.forecast_contenders import CONTENDERS
 from benchmarks.forecast_data import online_retail, orange_juice, stallion, walmart
 from benchmarks.measure import cpu_seconds
 from lakehouse.errors import UsageError
-from ml.forecast.baseline import to_units
+from ml.forecast.backtest.backtest import LEAST_BEFORE, Backtest, Origin, origin, when_open
+from ml.forecast.backtest.metrics import bias, coverage, mase, naive_scale, paired_ratio, wape
 from ml.forecast.ensemble import Fitted
 from ml.forecast.lead_time import lead_time_demand
-from ml.forecast.metrics import bias, coverage, mase, naive_scale, paired_ratio, wape
-from ml.forecast.origins import LEAST_BEFORE, Backtest, Origin, origin, when_open
-from ml.forecast.panel import Array, Panel
+from ml.forecast.panel.decomposition import to_units
+from ml.forecast.panel.panel import Array, Panel
 from ml.forecast.settings import MEMBERS, Settings
 
 THREE = ("arima", "prophet", "lstm")

@@ -12,16 +12,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from lakehouse.errors import UsageError
-from ml.forecast import conformal, weights
-from ml.forecast.backtest_files import load_backtest, save_backtest
-from ml.forecast.baseline import baseline, to_units
-from ml.forecast.fallback import fallbacks
+from ml.forecast.backtest import weights
+from ml.forecast.backtest.backtest import Backtest, Origin, ask, backtest, members
+from ml.forecast.backtest.backtest import fit as fit_members
+from ml.forecast.backtest.files import load_backtest, save_backtest
+from ml.forecast.fallback.fallback import fallbacks
 from ml.forecast.frames import Forecast, forecast_of
-from ml.forecast.member import Member
-from ml.forecast.origins import Backtest, Origin, ask, backtest, members
-from ml.forecast.origins import fit as fit_members
-from ml.forecast.panel import Array, History, Panel, leaking
+from ml.forecast.members.member import Member
+from ml.forecast.panel.decomposition import baseline, to_units
+from ml.forecast.panel.panel import Array, History, Panel, leaking
 from ml.forecast.settings import QUANTILES, Settings
+from ml.forecast.uncertainty import conformal
 
 __all__ = ["Fitted", "Forecast", "fit"]
 

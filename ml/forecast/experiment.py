@@ -24,11 +24,11 @@ from gold import (
 from gold.declare import as_declared
 from lakehouse.table import Read, Table
 from ml.core.experiment import Experiment, Frames, Output, Served
-from ml.forecast import panels
 from ml.forecast.frames import Forecast
 from ml.forecast.lead_time import LEVELS
 from ml.forecast.model import ForecastModel, SeasonalNaive
-from ml.forecast.panel import Panel
+from ml.forecast.panel import panels
+from ml.forecast.panel.panel import Panel
 from ml.forecast.settings import column
 from ml.forecast.training import train_days, train_periods
 from silver import calendar, products, promotions

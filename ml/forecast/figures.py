@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ml.forecast.ensemble import Fitted
-from ml.forecast.judgement import ENSEMBLE, NAIVE, HeldOut
+from ml.forecast.evaluation import ENSEMBLE, NAIVE, HeldOut
 from ml.forecast.settings import QUANTILES
 
 _SHOWN = 6

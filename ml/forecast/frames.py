@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml.forecast.baseline import to_units
-from ml.forecast.origins import Origin
-from ml.forecast.panel import Array, History
-from ml.forecast.scatter import Scatter
+from ml.forecast.backtest.backtest import Origin
+from ml.forecast.panel.decomposition import to_units
+from ml.forecast.panel.panel import Array, History
 from ml.forecast.settings import QUANTILES, column
+from ml.forecast.uncertainty.smearing import Scatter
 
 
 @dataclass(frozen=True)

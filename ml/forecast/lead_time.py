@@ -10,9 +10,9 @@ from scipy.stats import gamma
 
 from lakehouse.errors import UsageError
 from ml.forecast.ensemble import Fitted, Forecast
-from ml.forecast.panel import Array
-from ml.forecast.scatter import Scatter
+from ml.forecast.panel.panel import Array
 from ml.forecast.settings import column
+from ml.forecast.uncertainty.smearing import Scatter
 
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
 _KNOWN = 0.6  # share of a past lead time, days off included, that must be known for its sum to count

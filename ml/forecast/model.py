@@ -16,8 +16,8 @@ from lakehouse.errors import UsageError
 from ml.forecast.ensemble import Fitted
 from ml.forecast.frames import Forecast
 from ml.forecast.lead_time import lead_time_demand
-from ml.forecast.levels import TOTAL, roll_up
-from ml.forecast.panel import SEASON, Panel
+from ml.forecast.panel.panel import SEASON, Panel
+from ml.forecast.reconciliation import TOTAL, roll_up
 from ml.forecast.settings import QUANTILES, column
 
 NO_MEASURES = pd.DataFrame({"demand_class": [], "member": [], "measure": [], "value": [], "series": []})

@@ -7,13 +7,14 @@ import pandas as pd
 from lakehouse.errors import UsageError
 from ml.core.evidence import Evidence
 from ml.core.experiment import Frames, Model, Trained, Trial
-from ml.forecast import figures, panels, uplift
+from ml.forecast import figures, uplift
+from ml.forecast.backtest.metrics import compared
 from ml.forecast.ensemble import fit
-from ml.forecast.fallback import LEAST_KNOWN
-from ml.forecast.judgement import ENSEMBLE, EVERYTHING, NAIVE, HeldOut, against, held_out
-from ml.forecast.metrics import compared
+from ml.forecast.evaluation import ENSEMBLE, EVERYTHING, NAIVE, HeldOut, against, held_out
+from ml.forecast.fallback.fallback import LEAST_KNOWN
 from ml.forecast.model import ForecastModel
-from ml.forecast.panel import Panel
+from ml.forecast.panel import panels
+from ml.forecast.panel.panel import Panel
 from ml.forecast.settings import Settings
 
 _SHORT = 180  # periods below which a history teaches little, and networks learn it in a few steps

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lakehouse.errors import UsageError
-from ml.forecast.design import filled
-from ml.forecast.panel import Array, Panel
+from ml.forecast.panel.design import filled
+from ml.forecast.panel.panel import Array, Panel
 
 _STEPS, _SMALL = 50, 1e-8
 _DAYS_FOR_SEASON = 400

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from ml.forecast import panels
+from ml.forecast.panel import panels
 
 FIRST = date(2024, 1, 1)
 Frames = Mapping[str, DataFrame]

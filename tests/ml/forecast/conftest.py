@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ml.forecast.ensemble import Fitted, fit
-from ml.forecast.panel import Panel
+from ml.forecast.panel.panel import Panel
 from ml.forecast.settings import Settings
 
 HORIZON = 7

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ml.forecast.baseline import baseline
-from ml.forecast.panel import Array, Frequency, History, Panel
+from ml.forecast.panel.decomposition import baseline
+from ml.forecast.panel.panel import Array, Frequency, History, Panel
 from ml.forecast.settings import Settings
 
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from lakehouse.errors import UsageError
-from ml.forecast import weights
+from ml.forecast.backtest import weights
+from ml.forecast.backtest.backtest import origin
 from ml.forecast.ensemble import Fitted, fit
-from ml.forecast.origins import origin
-from ml.forecast.panel import Array, Panel
+from ml.forecast.panel.panel import Array, Panel
 from ml.forecast.settings import MEMBERS, Settings
 from tests.ml.forecast.conftest import HORIZON, QUICK, WHOLE, made_up
 

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.forecast.baseline import baseline
 from ml.forecast.ensemble import Fitted, fit
-from ml.forecast.fallback import fallbacks
-from ml.forecast.panel import Panel
-from ml.forecast.sporadic import tsb
+from ml.forecast.fallback.fallback import fallbacks
+from ml.forecast.fallback.sporadic import tsb
+from ml.forecast.panel.decomposition import baseline
+from ml.forecast.panel.panel import Panel
 from tests.ml.forecast.conftest import HORIZON, QUICK, made_up, with_y
 
 SPORADIC = (np.arange(120) % 6 == 0) * 3.0

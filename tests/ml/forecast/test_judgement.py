@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from ml.forecast.ensemble import Fitted, fit
-from ml.forecast.judgement import ENSEMBLE, EVERYTHING, NAIVE, against, held_out
-from ml.forecast.panel import Panel
+from ml.forecast.evaluation import ENSEMBLE, EVERYTHING, NAIVE, against, held_out
+from ml.forecast.panel.panel import Panel
 from tests.ml.forecast.conftest import HORIZON, QUICK, with_y
 
 

@@ -10,8 +10,8 @@ from scipy.stats import poisson
 from lakehouse.errors import UsageError
 from ml.forecast.ensemble import Fitted, fit
 from ml.forecast.lead_time import lead_time_demand
-from ml.forecast.levels import roll_up
-from ml.forecast.panel import Panel
+from ml.forecast.panel.panel import Panel
+from ml.forecast.reconciliation import roll_up
 from ml.forecast.uplift import effects
 from tests.ml.forecast.conftest import HORIZON, QUICK, made_up, with_y
 

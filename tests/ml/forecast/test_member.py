@@ -12,17 +12,17 @@ import pytest
 from joblib import cpu_count
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from ml.forecast import arima
-from ml.forecast.baseline import Baseline, baseline
-from ml.forecast.member import on_all_cores
-from ml.forecast.panel import Array, History
+from ml.forecast.members import arima
+from ml.forecast.members.member import on_all_cores
+from ml.forecast.panel.decomposition import Baseline, baseline
+from ml.forecast.panel.panel import Array, History
 from tests.ml.forecast.conftest import HORIZON, QUICK, made_up
 
 SERIES = 150
 STUCK = """
 import os, pathlib, sys, time
-from ml.forecast.baseline import baseline
-from ml.forecast.member import on_all_cores
+from ml.forecast.members.member import on_all_cores
+from ml.forecast.panel.decomposition import baseline
 from tests.ml.forecast.conftest import HORIZON, QUICK, made_up
 
 def said(history, shared):

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.forecast import metrics
+from ml.forecast.backtest import metrics
 from ml.forecast.ensemble import fit
-from ml.forecast.panel import Array, Frequency, Panel
+from ml.forecast.panel.panel import Array, Frequency, Panel
 from ml.forecast.settings import column
 from tests.ml.forecast.conftest import QUICK
 

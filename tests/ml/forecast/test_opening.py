@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from ml.forecast.ensemble import fit
-from ml.forecast.opening import closed
-from ml.forecast.panel import Panel
+from ml.forecast.panel.closures import closed
+from ml.forecast.panel.panel import Panel
 from ml.forecast.settings import Settings
 
 SUNDAY = 6

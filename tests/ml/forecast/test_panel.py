@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from lakehouse.errors import UsageError
-from ml.forecast.demand_class import classify
-from ml.forecast.last_year import weekly_alignment
-from ml.forecast.panel import Panel, leaking
+from ml.forecast.panel.demand_class import classify
+from ml.forecast.panel.last_year import weekly_alignment
+from ml.forecast.panel.panel import Panel, leaking
 from tests.ml.forecast.conftest import made_up
 
 

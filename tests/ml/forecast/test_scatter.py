@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.forecast.baseline import baseline
 from ml.forecast.ensemble import fit
-from ml.forecast.panel import Panel
-from ml.forecast.scatter import scatter
+from ml.forecast.panel.decomposition import baseline
+from ml.forecast.panel.panel import Panel
+from ml.forecast.uncertainty.smearing import scatter
 from tests.ml.forecast.conftest import HORIZON, QUICK, with_y
 
 DAYS, SIGMA = 100, {"calm": 0.1, "wild": 0.9}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ml.forecast.panel import Array
+from ml.forecast.panel.panel import Array
 
 CLASSES = ("smooth", "erratic", "intermittent", "lumpy")
 _ADI, _CV2 = 1.32, 0.49

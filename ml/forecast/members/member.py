@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
-from ml.forecast.baseline import Baseline
-from ml.forecast.panel import Array, History
+from ml.forecast.panel.decomposition import Baseline
+from ml.forecast.panel.panel import Array, History
 
 _BATCH = 50  # series; starting another process for fewer does not pay
 _WATCHED = 2.0  # seconds between two looks

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from ml.forecast.panel import Array
+from ml.forecast.panel.panel import Array
 from ml.forecast.settings import QUANTILES
 
 _ORIGINS = 3  # of which one can be left out and the others still tell something

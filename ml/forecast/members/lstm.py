@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml.core import networks
-from ml.forecast.baseline import Baseline
-from ml.forecast.panel import Array, History
+from ml.forecast.members.windows import Windows, forecast_windows, shape_of, training_windows
+from ml.forecast.panel.decomposition import Baseline
+from ml.forecast.panel.panel import Array, History
 from ml.forecast.settings import Settings
-from ml.forecast.windows import Windows, forecast_windows, shape_of, training_windows
 
 if TYPE_CHECKING:
     from keras import Model

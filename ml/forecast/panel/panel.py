@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lakehouse.errors import UsageError
-from ml.forecast.opening import closed
+from ml.forecast.panel.closures import closed
 
 Frequency = Literal["D", "W", "M"]
 Array = npt.NDArray[np.float64]

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.errors import UsageError
-from ml.forecast.panel import Panel, periods_after
+from ml.forecast.panel.panel import Panel, periods_after
 
 log = logging.getLogger("shoplake")
 

@@ -9,11 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from ml.core.compare import Ratio
-from ml.forecast.baseline import to_units
+from ml.forecast.backtest.backtest import Backtest, lengths
+from ml.forecast.backtest.metrics import bias, compared, coverage, mase, wape
 from ml.forecast.ensemble import Fitted
-from ml.forecast.metrics import bias, compared, coverage, mase, wape
-from ml.forecast.origins import Backtest, lengths
-from ml.forecast.panel import SEASON, Array, Panel
+from ml.forecast.panel.decomposition import to_units
+from ml.forecast.panel.panel import SEASON, Array, Panel
 from ml.forecast.settings import QUANTILES, column
 
 EVERYTHING = "all"

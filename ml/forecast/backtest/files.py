@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ml.forecast.fallback import Fallbacks
-from ml.forecast.origins import Backtest, Origin
-from ml.forecast.scatter import Scatter
+from ml.forecast.backtest.backtest import Backtest, Origin
+from ml.forecast.fallback.fallback import Fallbacks
+from ml.forecast.uncertainty.smearing import Scatter
 
 _ARRAYS, _WORDS = "backtest.npz", "backtest.json"
 

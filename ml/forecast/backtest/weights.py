@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ml.forecast.baseline import to_units
-from ml.forecast.origins import Backtest
-from ml.forecast.panel import Array
+from ml.forecast.backtest.backtest import Backtest
+from ml.forecast.panel.decomposition import to_units
+from ml.forecast.panel.panel import Array
 
 _SHRINK = 0.5  # weight of the pooled weights against a series' own
 _DROP = 1.5  # members this many times worse than the best do not vote

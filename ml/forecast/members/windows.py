@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ml.forecast.baseline import Baseline, row_means, row_medians
-from ml.forecast.panel import Array, Frequency, History
+from ml.forecast.panel.decomposition import Baseline, row_means, row_medians
+from ml.forecast.panel.panel import Array, Frequency, History
 
 LOOK_BACK: dict[Frequency, int] = {"D": 56, "W": 26, "M": 12}  # periods that a model sees of the past
 _RECENT: dict[Frequency, int] = {"D": 28, "W": 13, "M": 4}  # periods whose mean is the level

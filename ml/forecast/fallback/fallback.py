@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ml.forecast.baseline import Baseline, row_means, to_log
-from ml.forecast.beginners import NEW, Beginners
-from ml.forecast.panel import Array, Frequency, History
-from ml.forecast.sporadic import YearAgo, tsb
+from ml.forecast.fallback.cold_start import NEW, Beginners
+from ml.forecast.fallback.sporadic import YearAgo, tsb
+from ml.forecast.panel.decomposition import Baseline, row_means, to_log
+from ml.forecast.panel.panel import Array, Frequency, History
 
 LEAST_KNOWN: dict[Frequency, int] = {"D": 42, "W": 16, "M": 12}  # known periods that members need
 _RECENT: dict[Frequency, int] = {"D": 28, "W": 8, "M": 4}

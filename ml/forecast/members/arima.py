@@ -7,9 +7,9 @@ import warnings
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ml.forecast.baseline import Baseline
-from ml.forecast.member import Local, on_all_cores
-from ml.forecast.panel import Array, Frequency, History
+from ml.forecast.members.member import Local, on_all_cores
+from ml.forecast.panel.decomposition import Baseline
+from ml.forecast.panel.panel import Array, Frequency, History
 
 _RIDGE = 40.0  # periods of no effect of its own that a series starts from
 _CONSTANT_RIDGE = 0.5

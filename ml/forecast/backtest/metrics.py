@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import ml.core.compare
-from ml.forecast.panel import Array
+from ml.forecast.panel.panel import Array
 
 
 def naive_scale(y: Array, season: int) -> Array:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ml.forecast.baseline import moving_mean, row_means
-from ml.forecast.panel import Array, Frequency, History
+from ml.forecast.panel.decomposition import moving_mean, row_means
+from ml.forecast.panel.panel import Array, Frequency, History
 
 _DEMAND_RATE, _SIZE_RATE = 0.05, 0.1  # TSB's smoothing of how often, and of how much
 _YEAR: dict[Frequency, int] = {"D": 364, "W": 52, "M": 12}  # whole weeks

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.forecast.baseline import Baseline, row_means
-from ml.forecast.panel import Array, History
+from ml.forecast.members.windows import Windows, forecast_windows, training_windows
+from ml.forecast.panel.decomposition import Baseline, row_means
+from ml.forecast.panel.panel import Array, History
 from ml.forecast.settings import Settings
-from ml.forecast.windows import Windows, forecast_windows, training_windows
 
 if TYPE_CHECKING:
     from lightgbm import Booster

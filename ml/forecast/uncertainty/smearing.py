@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ml.forecast.baseline import Baseline, moving_mean, row_means, to_log, to_units
-from ml.forecast.panel import Array, Frequency, History
+from ml.forecast.panel.decomposition import Baseline, moving_mean, row_means, to_log, to_units
+from ml.forecast.panel.panel import Array, Frequency, History
 
 _AROUND: dict[Frequency, int] = {"D": 14, "W": 3, "M": 2}  # periods on either side that tell a series' level
 _PRIOR = 0.1  # of an average category's volume: how much a category leans on the panel

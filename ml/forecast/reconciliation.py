@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ml.forecast import conformal
-from ml.forecast.baseline import to_log, to_units
+from ml.forecast.backtest.weights import buckets
 from ml.forecast.ensemble import Fitted, Forecast
-from ml.forecast.panel import Array
+from ml.forecast.panel.decomposition import to_log, to_units
+from ml.forecast.panel.panel import Array
 from ml.forecast.settings import QUANTILES, column
-from ml.forecast.weights import buckets
+from ml.forecast.uncertainty import conformal
 
 TOTAL = "total"
 

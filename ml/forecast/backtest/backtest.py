@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ml.forecast.baseline import Baseline, baseline, knows_year, row_medians, to_log, to_units
-from ml.forecast.demand_class import classify
-from ml.forecast.fallback import Fallbacks, fallbacks, in_logs
-from ml.forecast.member import Member
-from ml.forecast.metrics import naive_scale
-from ml.forecast.panel import Array, Cube, Frequency, History
-from ml.forecast.scatter import Scatter, scatter
+from ml.forecast.backtest.metrics import naive_scale
+from ml.forecast.fallback.fallback import Fallbacks, fallbacks, in_logs
+from ml.forecast.members.member import Member
+from ml.forecast.panel.decomposition import Baseline, baseline, knows_year, row_medians, to_log, to_units
+from ml.forecast.panel.demand_class import classify
+from ml.forecast.panel.panel import Array, Cube, Frequency, History
 from ml.forecast.settings import Settings
+from ml.forecast.uncertainty.smearing import Scatter, scatter
 
 log = logging.getLogger("shoplake")
 
@@ -92,10 +92,10 @@ class Backtest:
 
 def members(settings: Settings) -> dict[str, Member]:
     """New members by name."""
-    from ml.forecast.arima import Arima
-    from ml.forecast.boosting import Boosting
-    from ml.forecast.lstm import Lstm
-    from ml.forecast.prophet_member import ProphetMember
+    from ml.forecast.members.arima import Arima
+    from ml.forecast.members.boosting import Boosting
+    from ml.forecast.members.lstm import Lstm
+    from ml.forecast.members.prophet import ProphetMember
 
     known: dict[str, Member] = {
         "arima": Arima(),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from dateutil.easter import easter as easter_sunday
 
-from ml.forecast.panel import Array
+from ml.forecast.panel.panel import Array
 
 
 def weekly_alignment(starts: pd.DatetimeIndex, easter: bool) -> Array:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ml.forecast.panel import Array, History
+from ml.forecast.panel.panel import Array, History
 
 _OFTEN = 8  # times that a flag fell on a weekday, in the average series, to have an effect of its own there
 

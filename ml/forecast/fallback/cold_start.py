@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ml.forecast.panel import Array, Frequency, History
+from ml.forecast.panel.panel import Array, Frequency, History
 
 NEW: dict[Frequency, int] = {"D": 7, "W": 3, "M": 2}  # known periods below which a series has no level of its own
 _UNSEEN: dict[Frequency, int] = {"D": 28, "W": 8, "M": 4}  # first periods of a panel, in which old series seem to begin

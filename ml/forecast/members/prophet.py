@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ml.forecast.baseline import Baseline
-from ml.forecast.member import Local, on_all_cores
-from ml.forecast.panel import Array, Frequency, History
+from ml.forecast.members.member import Local, on_all_cores
+from ml.forecast.panel.decomposition import Baseline
+from ml.forecast.panel.panel import Array, Frequency, History
 
 if TYPE_CHECKING:
     from prophet import Prophet

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ml.forecast.design import design, designs_against
-from ml.forecast.last_year import weekly_alignment
-from ml.forecast.panel import YEAR, Array, Frequency, History
+from ml.forecast.panel.design import design, designs_against
+from ml.forecast.panel.last_year import weekly_alignment
+from ml.forecast.panel.panel import YEAR, Array, Frequency, History
 from ml.forecast.settings import Settings
 
 _SMOOTHING = 0.6  # how much of a series' own week-to-week noise is taken out of last year
