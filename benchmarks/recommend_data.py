@@ -10,8 +10,8 @@ import polars as pl
 
 from benchmarks.real_shop import DATA, folder_of
 from lakehouse.errors import UsageError
-from ml.recommend.history import History
-from ml.recommend.ratings import SETTINGS, history_of_ratings
+from ml.recommend.data.history import History
+from ml.recommend.data.ratings import SETTINGS, history_of_ratings
 
 MOVIES = DATA / "movielens_100k"
 GROCER = DATA / "complete_journey_sample"

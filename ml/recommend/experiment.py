@@ -19,10 +19,10 @@ from gold import (
 from gold.declare import as_declared
 from lakehouse.table import Read, Table
 from ml.core.experiment import Experiment, Frames, Output, Served
-from ml.recommend import items
-from ml.recommend.als import Factors, Floats
-from ml.recommend.candidates import TASKS
-from ml.recommend.history import History
+from ml.recommend.candidates.als import Factors, Floats
+from ml.recommend.candidates.pool import TASKS
+from ml.recommend.data.history import History
+from ml.recommend.lists import co_purchases
 from ml.recommend.model import BuyItAgain, RecommendModel
 from ml.recommend.training import history_of, train, train_ratings
 from silver import customers, feedback, order_lines, products
@@ -84,14 +84,14 @@ def _factors(key: str, side: tuple[pl.Series, Floats] | None) -> pl.DataFrame:
 def neighbours(served: Served, frames: Frames) -> DataFrame:
     """What goes with what."""
     known = _know(served, frames)
-    rows = items.item_neighbours(known.history).rename({"neighbour_id": "neighbor_id"})
+    rows = co_purchases.item_neighbours(known.history).rename({"neighbour_id": "neighbor_id"})
     return _table(rows, known, served, frames, item_neighbors.TABLE)
 
 
 def beside_carts(served: Served, frames: Frames) -> DataFrame:
     """What to put beside a product in the cart."""
     known = _know(served, frames)
-    rows = items.cart_suggestions(known.history)
+    rows = co_purchases.cart_suggestions(known.history)
     if not rows.height:
         names = ("product_id", "reason")
         rows = rows.with_columns(*(pl.lit(None, pl.String).alias(name) for name in names)).with_columns(

@@ -12,19 +12,20 @@ import numpy as np
 import polars as pl
 
 from lakehouse.errors import UsageError
-from ml.recommend import content, coverage
-from ml.recommend.als import Als, Factors, interactions
-from ml.recommend.candidates import TASKS, Task, generators, pool
-from ml.recommend.examples import Examples, examples, keep_rate, training_cuts
-from ml.recommend.features import Tables, features
-from ml.recommend.history import History
-from ml.recommend.places import places
-from ml.recommend.ranker import Ranker
-from ml.recommend.reasons import Reasons
+from ml.recommend.candidates import content
+from ml.recommend.candidates.als import Als, Factors, interactions
+from ml.recommend.candidates.pool import TASKS, Task, generators, pool
+from ml.recommend.candidates.tower import Tower
+from ml.recommend.data.history import History
+from ml.recommend.data.places import places
+from ml.recommend.data.snapshot import Floats, Ints, Snapshot
+from ml.recommend.lists import coverage
+from ml.recommend.lists.cold_start import best_sellers
+from ml.recommend.lists.reasons import Reasons
+from ml.recommend.ranking.features import Tables, features
+from ml.recommend.ranking.ranker import Ranker
+from ml.recommend.ranking.training_set import Examples, examples, keep_rate, training_cuts
 from ml.recommend.settings import Settings
-from ml.recommend.snapshot import Floats, Ints, Snapshot
-from ml.recommend.strangers import best_sellers
-from ml.recommend.tower import Tower
 
 CUSTOMERS_AT_ONCE = 1024
 

@@ -16,15 +16,18 @@ from lakehouse.errors import UsageError
 from ml.core.compare import Floats, Ratio, paired_ratio
 from ml.core.evidence import Evidence
 from ml.core.experiment import Frames, Model, Trained, Trial
-from ml.recommend import als, evaluate, figures, metrics, ratings
-from ml.recommend.baselines import baselines, ranked
-from ml.recommend.candidates import TASKS, Task
-from ml.recommend.history import EVENT_COLUMNS, History
+from ml.recommend import evaluation, figures
+from ml.recommend.candidates import als
+from ml.recommend.candidates.pool import TASKS, Task
+from ml.recommend.data import ratings
+from ml.recommend.data.history import EVENT_COLUMNS, History
+from ml.recommend.data.snapshot import Snapshot
 from ml.recommend.hybrid import Hybrid
 from ml.recommend.hybrid import train as learn
+from ml.recommend.lists import metrics
+from ml.recommend.lists.baselines import baselines, ranked
 from ml.recommend.model import PLACES, RecommendModel
 from ml.recommend.settings import Settings
-from ml.recommend.snapshot import Snapshot
 
 ALS: dict[str, Any] = {"rank": 64, "reg": 0.2, "alpha": 4.0, "iterations": 8}
 BASE: dict[Task, str] = {"ALL": "buy it again", "NEW": "popular, 30 days"}
@@ -62,7 +65,7 @@ def train_on(
     judged, seed = tasks[0], settings.seed
     events, cut = history.events, history.cut - timedelta(days=settings.window)
     known = history.before(cut)
-    bought = evaluate.truths(known, events, settings.window)
+    bought = evaluation.truths(known, events, settings.window)
     if (came_back := bought[judged]["customer_id"].n_unique()) < LEAST_CUSTOMERS:
         raise UsageError(
             f"recommendations need at least {LEAST_CUSTOMERS} customers who bought again after {cut}; there are "
@@ -73,10 +76,10 @@ def train_on(
     snapshot = Snapshot.of(known, settings.active)
     log.info("judged on %s to %s", cut + timedelta(days=1), history.cut)
     lists = {task: _lists(known, snapshot, hybrid, bought[task], task) for task in tasks}
-    quality = {task: evaluate.quality(lists[task], bought[task], snapshot, PLACES) for task in lists}
+    quality = {task: evaluation.quality(lists[task], bought[task], snapshot, PLACES) for task in lists}
     fresh = replace(hybrid, factors=fit(als.interactions(Snapshot.of(history, settings.active))))
     lengths = {
-        task: evaluate.against(lists[task][HYBRID], lists[task][BASE[task]], bought[task], snapshot) for task in lists
+        task: evaluation.against(lists[task][HYBRID], lists[task][BASE[task]], bought[task], snapshot) for task in lists
     }
     return Trained(
         RecommendModel(fresh, _measured(quality)),
@@ -121,7 +124,10 @@ def train_on(
             "NDCG by method": figures.by_method(quality),
             "by length of history": figures.by_history(lengths, BASE),
             "precision and recall": figures.precision_recall(
-                {task: evaluate.precision_recall(lists[task][HYBRID], bought[task], snapshot, PLACES) for task in tasks}
+                {
+                    task: evaluation.precision_recall(lists[task][HYBRID], bought[task], snapshot, PLACES)
+                    for task in tasks
+                }
             ),
         },
     )

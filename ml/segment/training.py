@@ -17,7 +17,7 @@ from ml.core.compare import Floats, Labels, Ratio, paired_ratio
 from ml.core.evidence import Evidence
 from ml.core.experiment import Frames, Model, Trained, Trial
 from ml.segment import figures
-from ml.segment.evaluate import Quality, choose, explained, quality, separation, squared_errors
+from ml.segment.evaluation import Quality, choose, explained, quality, separation, squared_errors
 from ml.segment.features import QUINTILES, RFM, SCALED, describe, revenue_between, scaled
 from ml.segment.model import QuintileSegments, SegmentModel, Space
 

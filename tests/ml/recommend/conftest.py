@@ -9,8 +9,8 @@ from functools import partial
 import polars as pl
 import pytest
 
-from ml.recommend.als import Als, fit_als_local
-from ml.recommend.history import History
+from ml.recommend.candidates.als import Als, fit_als_local
+from ml.recommend.data.history import History
 from ml.recommend.hybrid import Hybrid, train
 from ml.recommend.settings import Settings
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from pyspark.sql import SparkSession
 
-from ml.recommend.als import fit_als, fit_als_local, fold_in, interactions, weights
-from ml.recommend.history import History
-from ml.recommend.snapshot import Snapshot
+from ml.recommend.candidates.als import fit_als, fit_als_local, fold_in, interactions, weights
+from ml.recommend.data.history import History
+from ml.recommend.data.snapshot import Snapshot
 
 
 def test_sparks_factors_fold_in_and_fit_as_well_as_numpys(spark: SparkSession, shop: History) -> None:

@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 from lakehouse.errors import UsageError
-from ml.recommend.als import Als
-from ml.recommend.examples import examples, training_cuts
-from ml.recommend.history import History, truth
+from ml.recommend.candidates.als import Als
+from ml.recommend.data.history import History, truth
 from ml.recommend.hybrid import Hybrid, train
+from ml.recommend.ranking.training_set import examples, training_cuts
 from ml.recommend.settings import Settings
 from tests.ml.recommend.conftest import CUT, SMALL, made_events, made_history
 
@@ -136,9 +136,9 @@ def test_a_model_of_another_schema_and_a_broken_store_are_told(hybrid: Hybrid, s
 
 
 def test_towers_give_a_product_without_a_sale_its_place(shop: History) -> None:
-    from ml.recommend.candidates import generators, pool
-    from ml.recommend.snapshot import Snapshot
-    from ml.recommend.tower import Tower
+    from ml.recommend.candidates.pool import generators, pool
+    from ml.recommend.candidates.tower import Tower
+    from ml.recommend.data.snapshot import Snapshot
 
     snapshot = Snapshot.of(shop, 180)
     tower = Tower.fit(snapshot, 30, 7)

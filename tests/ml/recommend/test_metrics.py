@@ -7,10 +7,10 @@ import math
 import polars as pl
 import pytest
 
-from ml.recommend.evaluate import precision_recall
-from ml.recommend.history import History
-from ml.recommend.metrics import coverage, novelty, per_customer, pooled_recall
-from ml.recommend.snapshot import Snapshot
+from ml.recommend.data.history import History
+from ml.recommend.data.snapshot import Snapshot
+from ml.recommend.evaluation import precision_recall
+from ml.recommend.lists.metrics import coverage, novelty, per_customer, pooled_recall
 
 
 def _ranked(lists: dict[str, list[str]]) -> pl.DataFrame:

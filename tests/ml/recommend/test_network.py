@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.recommend.network import Network
-from ml.recommend.snapshot import Floats, Ints
+from ml.recommend.data.snapshot import Floats, Ints
+from ml.recommend.ranking.network import Network
 
 LISTS, LENGTH = 300, 12
 PRODUCTS = [f"P{number}" for number in range(40)]

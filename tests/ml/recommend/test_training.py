@@ -10,9 +10,9 @@ import pytest
 from lakehouse.errors import UsageError
 from ml.core.evidence import decide
 from ml.core.experiment import Trained
-from ml.recommend.als import Als
-from ml.recommend.candidates import TASKS
-from ml.recommend.history import History
+from ml.recommend.candidates.als import Als
+from ml.recommend.candidates.pool import TASKS
+from ml.recommend.data.history import History
 from ml.recommend.model import RecommendModel
 from ml.recommend.training import train_on
 from tests.ml.recommend.conftest import CUT, SMALL, made_events, made_history

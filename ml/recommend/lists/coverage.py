@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.recommend.places import places
-from ml.recommend.ranker import DEPTH
-from ml.recommend.snapshot import Floats, Ints
+from ml.recommend.data.places import places
+from ml.recommend.data.snapshot import Floats, Ints
+from ml.recommend.ranking.ranker import DEPTH
 
 SWAPS = 3
 """At most so many of a customer's last places are given away."""

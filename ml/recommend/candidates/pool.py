@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 from scipy import sparse
 
-from ml.recommend import als, content, linear, neighbours
-from ml.recommend.neighbours import Scorer
-from ml.recommend.popularity import LAST_YEAR, bought_first, by_country, seasonal
+from ml.recommend.candidates import als, content, linear, neighbors
+from ml.recommend.candidates.neighbors import Scorer
+from ml.recommend.candidates.popularity import LAST_YEAR, bought_first, by_country, seasonal
+from ml.recommend.candidates.tower import Tower
+from ml.recommend.data.snapshot import Floats, Ints, Snapshot
 from ml.recommend.settings import Settings
-from ml.recommend.snapshot import Floats, Ints, Snapshot
-from ml.recommend.tower import Tower
 
 Task = Literal["ALL", "NEW"]
 TASKS: tuple[Task, ...] = ("ALL", "NEW")
@@ -68,25 +68,25 @@ def generators(
 ) -> dict[str, Scorer]:
     """All that can score any product for any customer of a snapshot, by name."""
     own = snapshot.matrix(snapshot.decayed(120))
-    baskets = neighbours.basket_cosine(snapshot)
+    baskets = neighbors.basket_cosine(snapshot)
     window = settings.window
     ridge, ridge_new = linear.ridge_scorers(snapshot, window, [number * window for number in range(4)])
     _, ridge_season_new = linear.ridge_scorers(snapshot, window, [LAST_YEAR - window])
     lately_bought = snapshot.matrix(snapshot.last_age < 120)
-    lately, lately_new = neighbours.alike_lately(snapshot)
+    lately, lately_new = neighbors.alike_lately(snapshot)
     vectors = content.text_vectors(snapshot.texts, seed=settings.seed)
     found: dict[str, Scorer] = {
         "own": lambda rows: np.asarray(own[rows].todense(), np.float32),
-        "ease": neighbours.similar_products(snapshot.bought, linear.ease_weights(snapshot, snapshot.bought)),
-        "alike": neighbours.alike_customers(snapshot),
+        "ease": neighbors.similar_products(snapshot.bought, linear.ease_weights(snapshot, snapshot.bought)),
+        "alike": neighbors.alike_customers(snapshot),
         "lately": lately,
         "lately_new": lately_new,
         "ridge": ridge,
         "ridge_new": ridge_new,
-        "basket": neighbours.similar_products(neighbours.last_orders(snapshot, 1), baskets),
-        "basket_4": neighbours.similar_products(neighbours.last_orders(snapshot, 4), baskets),
-        "cosine": neighbours.similar_products(snapshot.bought, neighbours.product_cosine(snapshot)),
-        "beside": neighbours.next_in_catalogue(snapshot),
+        "basket": neighbors.similar_products(neighbors.last_orders(snapshot, 1), baskets),
+        "basket_4": neighbors.similar_products(neighbors.last_orders(snapshot, 4), baskets),
+        "cosine": neighbors.similar_products(snapshot.bought, neighbors.product_cosine(snapshot)),
+        "beside": neighbors.next_in_catalogue(snapshot),
         "text_mean": content.profile_scorer(snapshot, vectors),
         "text_near": content.nearest_scorer(snapshot, vectors),
         "text_near_3": content.nearest_scorer(snapshot, vectors, 3),
@@ -96,9 +96,9 @@ def generators(
         "seasonal": _same_for_all(seasonal(snapshot, window)),
         "country": by_country(snapshot, 30),
         "ridge_season_new": ridge_season_new,
-        "alike_first": neighbours.alike_first(snapshot),
-        "next_new": neighbours.next_new(snapshot),
-        "ease_120": neighbours.similar_products(lately_bought, linear.ease_weights(snapshot, lately_bought)),
+        "alike_first": neighbors.alike_first(snapshot),
+        "next_new": neighbors.next_new(snapshot),
+        "ease_120": neighbors.similar_products(lately_bought, linear.ease_weights(snapshot, lately_bought)),
     }
     if factors is not None:
         products = factors.products_of(snapshot.products)

@@ -11,14 +11,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lakehouse.errors import UsageError
-from ml.recommend.als import Als, interactions
-from ml.recommend.candidates import TASKS, Candidates, Task, generators, pool
-from ml.recommend.features import Tables, features
-from ml.recommend.history import History, truth
-from ml.recommend.popularity import LAST_YEAR
+from ml.recommend.candidates.als import Als, interactions
+from ml.recommend.candidates.pool import TASKS, Candidates, Task, generators, pool
+from ml.recommend.candidates.popularity import LAST_YEAR
+from ml.recommend.candidates.tower import Tower
+from ml.recommend.data.history import History, truth
+from ml.recommend.data.snapshot import Floats, Ints, Snapshot
+from ml.recommend.ranking.features import Tables, features
 from ml.recommend.settings import Settings
-from ml.recommend.snapshot import Floats, Ints, Snapshot
-from ml.recommend.tower import Tower
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from lakehouse.errors import UsageError
-from ml.recommend.history import EVENT_COLUMNS, History
+from ml.recommend.data.history import EVENT_COLUMNS, History
 from ml.recommend.settings import Settings
 
 LIKED = 4

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.recommend import popularity
-from ml.recommend.candidates import Candidates
-from ml.recommend.customers import customer_table
-from ml.recommend.pairs import pair_table
-from ml.recommend.places import places
-from ml.recommend.products import product_table
-from ml.recommend.snapshot import DECAYS, Floats, Ints, Snapshot
+from ml.recommend.candidates import popularity
+from ml.recommend.candidates.pool import Candidates
+from ml.recommend.data.places import places
+from ml.recommend.data.snapshot import DECAYS, Floats, Ints, Snapshot
+from ml.recommend.ranking.customers import customer_table
+from ml.recommend.ranking.pairs import pair_table
+from ml.recommend.ranking.products import product_table
 
 Columns = dict[str, Floats]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from ml.recommend.neighbours import Scorer, last_orders
-from ml.recommend.snapshot import Floats, Ints, Snapshot
+from ml.recommend.candidates.neighbors import Scorer, last_orders
+from ml.recommend.data.snapshot import Floats, Ints, Snapshot
 
 
 def text_vectors(texts: list[str], dimensions: int = 48, seed: int = 7) -> Floats:

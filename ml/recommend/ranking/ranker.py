@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ml.recommend.examples import Examples
-from ml.recommend.features import ranks
-from ml.recommend.network import Network
+from ml.recommend.data.snapshot import Floats, Ints
+from ml.recommend.ranking.features import ranks
+from ml.recommend.ranking.network import Network
+from ml.recommend.ranking.training_set import Examples
 from ml.recommend.settings import Settings
-from ml.recommend.snapshot import Floats, Ints
 
 if TYPE_CHECKING:
     import lightgbm

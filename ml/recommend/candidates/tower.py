@@ -18,8 +18,8 @@ from scipy import sparse
 
 from ml.core import networks
 from ml.core.networks import dense
-from ml.recommend.neighbours import Scorer, normalised
-from ml.recommend.snapshot import Floats, Ints, Snapshot
+from ml.recommend.candidates.neighbors import Scorer, normalised
+from ml.recommend.data.snapshot import Floats, Ints, Snapshot
 
 WORDS = 1024
 WIDTHS = (64, 32)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.recommend.neighbours import Scorer
-from ml.recommend.snapshot import Floats, Ints, Snapshot
+from ml.recommend.candidates.neighbors import Scorer
+from ml.recommend.data.snapshot import Floats, Ints, Snapshot
 
 LAST_YEAR = 364
 """Days back to the same weekday of the same season."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.recommend import popularity
-from ml.recommend.snapshot import NEVER, Floats, Snapshot
+from ml.recommend.candidates import popularity
+from ml.recommend.data.snapshot import NEVER, Floats, Snapshot
 
 WINDOWS = (3, 7, 14, 30, 60, 90, 365)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 from scipy import sparse
 
-from ml.recommend.snapshot import Snapshot
+from ml.recommend.data.snapshot import Snapshot
 
 Floats = NDArray[np.float32]
 DECAY = 90.0

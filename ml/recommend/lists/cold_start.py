@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from ml.recommend.candidates import Task
-from ml.recommend.popularity import grouped
-from ml.recommend.reasons import popular
-from ml.recommend.snapshot import Snapshot
+from ml.recommend.candidates.pool import Task
+from ml.recommend.candidates.popularity import grouped
+from ml.recommend.data.snapshot import Snapshot
+from ml.recommend.lists.reasons import popular
 
 DAYS = 30
 COLUMNS = {

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ml.recommend.snapshot import Floats, Ints, Snapshot
+from ml.recommend.data.snapshot import Floats, Ints, Snapshot
 
 Scorer = Callable[[Ints], Floats]
 YEAR = 365

@@ -9,11 +9,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ml.core.compare import paired_ratio
-from ml.recommend import metrics
-from ml.recommend.candidates import Task
-from ml.recommend.history import History, truth
-from ml.recommend.neighbours import Scorer
-from ml.recommend.snapshot import Snapshot
+from ml.recommend.candidates.neighbors import Scorer
+from ml.recommend.candidates.pool import Task
+from ml.recommend.data.history import History, truth
+from ml.recommend.data.snapshot import Snapshot
+from ml.recommend.lists import metrics
 
 WHOLE = "all"
 

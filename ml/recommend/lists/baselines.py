@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from ml.recommend import als, linear, neighbours
-from ml.recommend.candidates import BLOCK, Task
-from ml.recommend.neighbours import Scorer
-from ml.recommend.snapshot import Ints, Snapshot
+from ml.recommend.candidates import als, linear, neighbors
+from ml.recommend.candidates.neighbors import Scorer
+from ml.recommend.candidates.pool import BLOCK, Task
+from ml.recommend.data.snapshot import Ints, Snapshot
 
 
 def baselines(snapshot: Snapshot, factors: als.Factors | None) -> dict[str, Scorer]:
@@ -19,9 +19,9 @@ def baselines(snapshot: Snapshot, factors: als.Factors | None) -> dict[str, Scor
         "popular, all time": lambda rows: np.tile(ever, (len(rows), 1)),
         "popular, 30 days": lambda rows: np.tile(lately, (len(rows), 1)),
         "buy it again": lambda rows: np.asarray(own[rows].todense() + lately * np.float32(1e-6), np.float32),
-        "item kNN": neighbours.similar_products(snapshot.bought, neighbours.product_cosine(snapshot)),
-        "user kNN": neighbours.alike_customers(snapshot),
-        "EASE": neighbours.similar_products(snapshot.bought, linear.ease_weights(snapshot, snapshot.bought)),
+        "item kNN": neighbors.similar_products(snapshot.bought, neighbors.product_cosine(snapshot)),
+        "user kNN": neighbors.alike_customers(snapshot),
+        "EASE": neighbors.similar_products(snapshot.bought, linear.ease_weights(snapshot, snapshot.bought)),
     }
     if factors is not None:
         products = factors.products_of(snapshot.products)

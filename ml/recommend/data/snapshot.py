@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ml.recommend.history import History
+from ml.recommend.data.history import History
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ml.core import networks
-from ml.recommend.snapshot import Floats, Ints
+from ml.recommend.data.snapshot import Floats, Ints
 
 log = logging.getLogger("shoplake")
 

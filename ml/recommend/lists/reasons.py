@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import sparse
 
-from ml.recommend.neighbours import product_cosine
-from ml.recommend.pairs import pair_table
-from ml.recommend.snapshot import Floats, Ints, Snapshot
+from ml.recommend.candidates.neighbors import product_cosine
+from ml.recommend.data.snapshot import Floats, Ints, Snapshot
+from ml.recommend.ranking.pairs import pair_table
 
 
 class Reasons:

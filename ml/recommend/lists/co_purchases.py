@@ -9,8 +9,8 @@ import polars as pl
 from scipy import sparse
 
 from lakehouse.errors import UsageError
-from ml.recommend.history import History
-from ml.recommend.snapshot import Ints, Snapshot
+from ml.recommend.data.history import History
+from ml.recommend.data.snapshot import Ints, Snapshot
 
 YEAR = 365
 SHRINK = 5.0

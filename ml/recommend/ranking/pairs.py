@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.recommend.popularity import LAST_YEAR
-from ml.recommend.snapshot import DECAYS, NEVER, Floats, Snapshot
+from ml.recommend.candidates.popularity import LAST_YEAR
+from ml.recommend.data.snapshot import DECAYS, NEVER, Floats, Snapshot
 
 
 def pair_table(snapshot: Snapshot, window: int) -> dict[str, tuple[Floats, float]]:

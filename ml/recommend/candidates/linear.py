@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from ml.recommend.neighbours import Scorer, Similarity, inverse_frequency, most_bought, normalised
-from ml.recommend.snapshot import Floats, Ints, Snapshot
+from ml.recommend.candidates.neighbors import Scorer, Similarity, inverse_frequency, most_bought, normalised
+from ml.recommend.data.snapshot import Floats, Ints, Snapshot
 
 
 def ease_weights(snapshot: Snapshot, bought: sparse.csr_matrix, ridge: float = 500.0) -> Similarity:

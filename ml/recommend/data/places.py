@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.recommend.snapshot import Ints
+from ml.recommend.data.snapshot import Ints
 
 
 def places(customer: Ints) -> tuple[Ints, Ints]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.recommend.snapshot import Floats, Snapshot
+from ml.recommend.data.snapshot import Floats, Snapshot
 
 
 def customer_table(snapshot: Snapshot) -> dict[str, Floats]:
