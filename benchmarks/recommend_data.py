@@ -54,7 +54,7 @@ def complete_journey() -> tuple[History, pl.DataFrame]:
 def movielens() -> tuple[History, pl.DataFrame]:
     """MovieLens 100k, ratings of 4 and more as feedback, the last film of everyone left out."""
     whole = history_of_ratings(ratings("u.data.gz").rename({"time": "rated_at"}))
-    history = History(whole.events, titles(), whole.cut).before(whole.cut - timedelta(days=SETTINGS.window))
+    history = History(whole.events, titles(), whole.cutoff).before(whole.cutoff - timedelta(days=SETTINGS.window))
     return history, whole.events
 
 

@@ -80,7 +80,7 @@ def measure(asked: argparse.Namespace) -> None:
     snapshot = Snapshot.of(history, settings.active)
     bought = evaluation.truths(history, events, settings.window)
     rows = snapshot.rows_of(bought["ALL"]["customer_id"].unique().sort())
-    print(f"{asked.shop}, cut {history.cut}: {len(rows)} customers, {snapshot.shape[1]} active products")
+    print(f"{asked.shop}, cut {history.cutoff}: {len(rows)} customers, {snapshot.shape[1]} active products")
     started = time.process_time()
     factors = fit(als.interactions(snapshot))
     print(f"ALS by {asked.als}: {time.process_time() - started:.0f} CPU s in this process")

@@ -14,15 +14,15 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 class Evidence:
     """What was measured on time that the model had not seen.
 
-    The ratios are of an error or a loss, ours by theirs, on the same cases: below 1 is better. `must` says what else
-    has to hold, as sentences with their verdicts.
+    The ratios are of an error or a loss, ours by theirs, on the same cases: below 1 is better. `criteria` are the
+    acceptance criteria beside them, as sentences with their verdicts.
     """
 
     measure: str
     window: str
     against_baseline: Ratio
     against_champion: Ratio | None = None
-    must: Mapping[str, bool] = field(default_factory=dict)
+    criteria: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class Decision:
 
 
 def decide(evidence: Evidence) -> Decision:
-    """A model is promoted when it does what it must, beats the plain baseline, and is not worse than the champion.
+    """A model is promoted when it meets its criteria, beats the plain baseline, and is not worse than the champion.
 
     "Beats" means that the whole interval lies below 1; "worse" that the whole interval lies above 1. A new model that
     is as good as the champion replaces it: it knows later data.
     """
-    if failed := [sentence for sentence, holds in evidence.must.items() if not holds]:
+    if failed := [sentence for sentence, holds in evidence.criteria.items() if not holds]:
         return Decision(False, "does not hold: " + "; ".join(failed))
     baseline, champion = evidence.against_baseline, evidence.against_champion
     if not baseline.high < 1:

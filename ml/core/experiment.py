@@ -1,4 +1,4 @@
-"""A family of models as declared: what it reads, what it writes, how it is trained, loaded and judged."""
+"""A family of models as declared: what it reads, what it writes, how it is trained, loaded and evaluated."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ class Trained:
 class Served:
     """The model that scores, as the scored tables name it. Version 0 is the plain baseline.
 
-    `once` keeps what several scored tables of one scoring are made from, so that it is computed once.
+    `cache` keeps what several scored tables of one scoring are made from, so that it is computed once.
     """
 
     model: Any
     version: int
     label: str
     run_id: str | None = None
-    once: dict[str, Any] = field(default_factory=dict)
+    cache: dict[str, Any] = field(default_factory=dict)
 
-    def sign(self, rows: DataFrame) -> DataFrame:
+    def stamp(self, rows: DataFrame) -> DataFrame:
         """The rows with the columns that say which model made them."""
         return rows.withColumns({"model": F.lit(self.label), "model_run": F.lit(self.run_id)})
 

@@ -1,4 +1,4 @@
-"""A model's life: trained on pinned versions, judged, made champion or not, scoring, rolled back.
+"""A model's life: trained on pinned versions, evaluated, made champion or not, scoring, rolled back.
 
 Each move of an alias is a row in `ops.model_moves` with its evidence. What scores is the champion; where there is none,
 the family's plain baseline, and the scored tables say so.

@@ -48,10 +48,10 @@ def of_moves(moves: Sequence[dict[str, Any]]) -> Grid | str:
 
 def of_scores(lake: Lake) -> Grid:
     """What the scored tables say, in a few lines."""
-    said = Grid("asked", "answer", box=None, pad_edge=False)
+    grid = Grid("asked", "answer", box=None, pad_edge=False)
     for question, answer in _answers(lake):
-        said.add_row(question, answer)
-    return said
+        grid.add_row(question, answer)
+    return grid
 
 
 def _answers(lake: Lake) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What a forecast is worth: measured on the newest origin, with weights and intervals learnt from the older ones."""
+"""What a forecast is worth: measured on the newest cutoff, with weights and intervals learnt from the older ones."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _LEAST_SOLD = 10  # periods with demand
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The newest origin: what then happened, and what was said, each (series, horizon) in units of y.
+    """The newest cutoff: what then happened, and what was said, each (series, horizon) in units of y.
 
-    `said` has the medians of the ensemble and of each member, and the seasonal naive forecast; where a plain rule
+    `forecasts` has the medians of the ensemble and of each member, and the seasonal naive forecast; where a plain rule
     stands in for the members, they all say the same. `mean` and `quantiles` (levels, series, horizon) are the
     ensemble's; `scale` the seasonal-naive errors of the past (series,), NaN where too little was sold to tell.
     """
 
     dates: pd.DatetimeIndex
     truth: Array
-    said: dict[str, Array]
+    forecasts: dict[str, Array]
     mean: Array
     quantiles: Array
     scale: Array
@@ -41,7 +41,7 @@ class HeldOut:
 
     def errors(self, member: str) -> Array:
         """MASE of each series; NaN where the truth is not known."""
-        return mase(self.truth, self.said[member], self.scale)
+        return mase(self.truth, self.forecasts[member], self.scale)
 
     def measures(self) -> pd.DataFrame:
         """Every measure of everything said, over all series and by class of demand."""
@@ -51,7 +51,7 @@ class HeldOut:
             truth, series = self.truth[inside], int(inside.sum())
             if not np.isfinite(truth).any():
                 continue
-            for member, forecast in self.said.items():
+            for member, forecast in self.forecasts.items():
                 values = {
                     "MASE": _mean(self.errors(member)[inside]),
                     "WAPE": wape(truth, forecast[inside]),
@@ -68,52 +68,52 @@ class HeldOut:
 
 
 def held_out(fitted: Fitted, newer: int = 0) -> HeldOut | None:
-    """An origin judged by what was known before it: the newest, or the one with so many `newer` ones after it.
+    """A cutoff evaluated by what was known before it: the newest, or the one with so many `newer` ones after it.
 
-    None where the history is too short for that origin.
+    None where the history is too short for that cutoff.
     """
     tested, cube = fitted.backtest, fitted.panel.cube
-    number = len(tested.origins) - 1 - newer
+    number = len(tested.cutoffs) - 1 - newer
     if number < 0:
         return None
-    older = Backtest(tested.names, tested.origins[:number], tested.truth[:number])
-    before, last = replace(fitted, backtest=older), tested.origins[number]
-    cut = lengths(cube, fitted.horizon, fitted.settings)[number]
-    history = cube.until(cut, fitted.horizon)
+    older = Backtest(tested.names, tested.cutoffs[:number], tested.truth[:number])
+    before, last = replace(fitted, backtest=older), tested.cutoffs[number]
+    cutoff = lengths(cube, fitted.horizon, fitted.settings)[number]
+    history = cube.until(cutoff, fitted.horizon)
     listed = np.asarray(np.isfinite(history.y).any(axis=1))  # nobody was asked about what did not exist
     truth = np.where(listed[:, None], tested.truth[number], np.nan)
     frame = before.combined(history, last).frame
     mean = frame["mean"].to_numpy(float).reshape(truth.shape)
     quantiles = np.stack([frame[column(q)].to_numpy(float).reshape(truth.shape) for q in QUANTILES])
-    said = {ENSEMBLE: quantiles[QUANTILES.index(0.5)]}
+    forecasts = {ENSEMBLE: quantiles[QUANTILES.index(0.5)]}
     by_rule = last.fallback.used[:, None]
     for name, logs in zip(tested.names, last.logs, strict=True):
-        said[name] = np.where(by_rule, said[ENSEMBLE], to_units(logs, last.unit))
-    said[NAIVE] = _naive(cube.y[:, :cut], SEASON[cube.frequency], fitted.horizon)
+        forecasts[name] = np.where(by_rule, forecasts[ENSEMBLE], to_units(logs, last.unit))
+    forecasts[NAIVE] = _naive(cube.y[:, :cutoff], SEASON[cube.frequency], fitted.horizon)
     scale = np.where(_is_scalable(history.y), last.scale, np.nan)
-    return HeldOut(cube.dates[cut : cut + fitted.horizon], truth, said, mean, quantiles, scale, last.demand)
+    return HeldOut(cube.dates[cutoff : cutoff + fitted.horizon], truth, forecasts, mean, quantiles, scale, last.demand)
 
 
 def against(champion: Fitted, panel: Panel, seen: HeldOut, seed: int) -> Ratio | None:
     """MASE of what was held out, by that of an earlier ensemble of the same kind, which had not seen it either.
 
-    An ensemble from before these days is asked at the same origin. One that learnt from some of them is not: what
-    counts is what it said at its own newest origin, of the days and series that both were judged on.
+    An ensemble from before these days is asked at the same cutoff. One that learnt from some of them is not: what
+    counts is what it said at its own newest cutoff, of the days and series that both were evaluated on.
     """
-    if (champion.panel.known, champion.panel.frequency, champion.horizon) != (
-        panel.known,
+    if (champion.panel.covariates, champion.panel.frequency, champion.horizon) != (
+        panel.covariates,
         panel.frequency,
         seen.truth.shape[1],
     ):
         return None
-    theirs = _asked(champion, panel, seen) if champion.panel.cut < seen.dates[0] else _said_then(champion)
+    theirs = _asked(champion, panel, seen) if champion.panel.cutoff < seen.dates[0] else _forecast_then(champion)
     if theirs is None:
         return None
     medians = theirs.reindex(index=list(panel.cube.ids), columns=seen.dates).to_numpy(float)
     shared = replace(seen, truth=np.where(np.isfinite(medians), seen.truth, np.nan))
     if not np.isfinite(shared.truth).any():
         return None
-    return compared(shared.errors(ENSEMBLE), replace(shared, said={ENSEMBLE: medians}).errors(ENSEMBLE), seed)
+    return compared(shared.errors(ENSEMBLE), replace(shared, forecasts={ENSEMBLE: medians}).errors(ENSEMBLE), seed)
 
 
 def _asked(champion: Fitted, panel: Panel, seen: HeldOut) -> pd.DataFrame | None:
@@ -125,10 +125,10 @@ def _asked(champion: Fitted, panel: Panel, seen: HeldOut) -> pd.DataFrame | None
     return champion.predict(replace(panel, frame=frame)).frame.pivot(index="series_id", columns="on", values="median")
 
 
-def _said_then(champion: Fitted) -> pd.DataFrame | None:
-    """What it said at its newest origin: medians, series x dates."""
+def _forecast_then(champion: Fitted) -> pd.DataFrame | None:
+    """What it said at its newest cutoff: medians, series x dates."""
     own = held_out(champion)
-    return None if own is None else pd.DataFrame(own.said[ENSEMBLE], list(champion.panel.cube.ids), own.dates)
+    return None if own is None else pd.DataFrame(own.forecasts[ENSEMBLE], list(champion.panel.cube.ids), own.dates)
 
 
 def _is_scalable(known: Array) -> npt.NDArray[np.bool_]:

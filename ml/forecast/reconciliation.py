@@ -20,7 +20,7 @@ def roll_up(fitted: Fitted, forecast: Forecast) -> pd.DataFrame:
     """Forecasts by category and in total: level ("category" or "total"), name, on, step, mean, median, q025 ... q975.
 
     Means are sums of the series' means, and so add up exactly. Medians and quantiles do not add up: they come from a
-    conformal step of their own, from how far the sums were off at the rolling origins. Without origins they come from
+    conformal step of their own, from how far the sums were off at the rolling cutoffs. Without cutoffs they come from
     adding the series' quantiles, as if all were high or low together, which is too wide rather than too narrow.
     """
     learnt = fitted.panel.cube
@@ -34,7 +34,7 @@ def roll_up(fitted: Fitted, forecast: Forecast) -> pd.DataFrame:
         return forecast.frame[name].to_numpy(float).reshape(len(ids), horizon)
 
     mean = _sums(wide("mean"), names, groups)
-    if fitted.backtest.origins:
+    if fitted.backtest.cutoffs:
         quantiles = _own_quantiles(fitted, mean, groups)
         quantiles[:, :, ~wide("q975").any(axis=0)] = 0.0  # days off
     else:
@@ -57,11 +57,11 @@ def roll_up(fitted: Fitted, forecast: Forecast) -> pd.DataFrame:
 def _own_quantiles(fitted: Fitted, mean: Array, groups: list[str]) -> Array:
     """Quantiles (levels, groups, horizon) around the sums of means."""
     names = np.array(fitted.panel.cube.category)
-    truth, said = fitted.backtest.truth, fitted.expected()
+    truth, forecast = fitted.backtest.truth, fitted.expected()
     known = np.isfinite(truth)
     sold = np.stack([_sums(np.where(there, one, 0.0), names, groups) for one, there in zip(truth, known, strict=True)])
     expected = np.stack(
-        [_sums(np.where(there, one, 0.0), names, groups) for one, there in zip(said, known, strict=True)]
+        [_sums(np.where(there, one, 0.0), names, groups) for one, there in zip(forecast, known, strict=True)]
     )
     unit = np.clip(mean.mean(axis=1), 1e-9, 1.0)
     residuals = np.stack([to_log(a, unit) - to_log(b, unit) for a, b in zip(sold, expected, strict=True)])

@@ -1,4 +1,4 @@
-"""Judging lists by what was bought after the cut: known customers, full ranking, ALL and NEW apart."""
+"""Evaluating lists by what was bought after the cutoff: known customers, full ranking, ALL and NEW apart."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ WHOLE = "all"
 
 
 def truths(history: History, events: pl.DataFrame, days: int) -> dict[Task, pl.DataFrame]:
-    """What customers known at the cut bought in the `days` days after it, and what of it they had never bought."""
-    after = truth(events, history.cut, days).join(history.events, on="customer_id", how="semi")
+    """What customers known at the cutoff bought in the `days` days after it, and what of it they had never bought."""
+    after = truth(events, history.cutoff, days).join(history.events, on="customer_id", how="semi")
     return {"ALL": after, "NEW": after.join(history.events, on=["customer_id", "product_id"], how="anti")}
 
 

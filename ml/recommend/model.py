@@ -100,9 +100,9 @@ class BuyItAgain:
             .then(pl.lit("you bought this before"))
             .otherwise(pl.lit("popular these 30 days")),
         )
-        strangers = best_sellers(snapshot, asked.filter(pl.Series(rows < 0)), task, PLACES, homes, countries)
+        cold_start = best_sellers(snapshot, asked.filter(pl.Series(rows < 0)), task, PLACES, homes, countries)
         typed = known.select(*(pl.col(name).cast(kind) for name, kind in COLUMNS.items()))
-        return pl.concat([typed, strangers]).sort("customer_id", "rank")
+        return pl.concat([typed, cold_start]).sort("customer_id", "rank")
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """As `RecommendModel.predict`."""

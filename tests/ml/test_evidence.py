@@ -11,8 +11,8 @@ from ml.core.evidence import Evidence, decide
 BETTER, SAME, WORSE = Ratio(0.8, 0.7, 0.9), Ratio(1.0, 0.9, 1.1), Ratio(1.2, 1.1, 1.3)
 
 
-def evidence(baseline: Ratio, champion: Ratio | None = None, **must: bool) -> Evidence:
-    return Evidence("error", "June", baseline, champion, must)
+def evidence(baseline: Ratio, champion: Ratio | None = None, **criteria: bool) -> Evidence:
+    return Evidence("error", "June", baseline, champion, criteria)
 
 
 @pytest.mark.parametrize(

@@ -60,13 +60,13 @@ def frames(spark: SparkSession) -> Frames:
 
 def test_a_day_out_of_stock_is_missing_and_not_zero(frames: Frames) -> None:
     panel = panels.of_products(frames)
-    mug = panel.frame[(panel.frame["series_id"] == "MUG") & (panel.frame["on"] <= panel.cut)].set_index("on")["y"]
+    mug = panel.frame[(panel.frame["series_id"] == "MUG") & (panel.frame["on"] <= panel.cutoff)].set_index("on")["y"]
     assert mug[mug.isna()].index.tolist() == [pd.Timestamp(FIRST + timedelta(30))]
 
 
 def test_planned_promotions_are_known_ahead(frames: Frames) -> None:
     panel = panels.of_products(frames)
-    ahead = panel.frame[panel.frame["on"] > panel.cut].pivot(index="on", columns="series_id", values="log_price")
+    ahead = panel.frame[panel.frame["on"] > panel.cutoff].pivot(index="on", columns="series_id", values="log_price")
     assert len(ahead) == 14
     assert np.exp(ahead["TEA"].to_numpy()[:5]) == pytest.approx([1.0, 0.75, 0.75, 0.9, 0.9])
     assert np.exp(ahead["MUG"].to_numpy()[:5]) == pytest.approx([2.0, 2.0, 1.8, 1.8, 1.8])
@@ -81,15 +81,15 @@ def test_a_list_price_holds_from_its_day(frames: Frames) -> None:
 
 def test_the_calendar_is_that_of_the_country_that_buys_most(frames: Frames) -> None:
     panel = panels.of_products(frames)
-    assert {"is_holiday", "is_payday", "is_special"} <= set(panel.known)
-    assert "before_christmas" not in panel.known  # it never changes here, and teaches nothing
+    assert {"is_holiday", "is_payday", "is_special"} <= set(panel.covariates)
+    assert "before_christmas" not in panel.covariates  # it never changes here, and teaches nothing
     special = panel.frame.loc[panel.frame["is_special"] == 1, "on"].unique()
     assert list(special) == [pd.Timestamp(2024, 2, 14)]
 
 
 def test_days_without_sales_are_days_without_revenue(frames: Frames) -> None:
     panel = panels.of_revenue(frames)
-    known = panel.frame[panel.frame["on"] <= panel.cut]
+    known = panel.frame[panel.frame["on"] <= panel.cutoff]
     assert len(known) == 60
     assert (known["y"] == 0).sum() == 8
 
@@ -121,7 +121,7 @@ def test_weeks_without_a_report_are_zeros_and_drivers_are_columns(
         "drivers array<struct<driver: string, value: double>>",
     )
     panel = panels.of_periods({"demand_periods": table})
-    assert (panel.frequency, panel.known, len(panel.cube.dates) - panel.cube.length) == ("W", ("is_holiday",), 13)
+    assert (panel.frequency, panel.covariates, len(panel.cube.dates) - panel.cube.length) == ("W", ("is_holiday",), 13)
     assert panel.cube.y.tolist() == [[10.0, 10.0, 10.0], [10.0, 0.0, 10.0]]
     said = "price: no values after 2024-01-19, so forecasts do without; deliver what is planned for the periods to come"
     assert [record.message for record in caplog.records if record.name == "shoplake"] == [said]

@@ -205,7 +205,7 @@ def test_the_same_data_and_seed_give_the_same_scores_and_a_rollback_restores_the
 def test_a_worse_model_is_logged_and_not_promoted(copied: Lake, first: tuple[Lake, lifecycle.Training]) -> None:
     store = Store(copied)
     trained = first[1].trained
-    worse = replace(trained, evidence=replace(trained.evidence, must={"no segment under 90 %": False}))
+    worse = replace(trained, evidence=replace(trained.evidence, criteria={"no segment under 90 %": False}))
     training = lifecycle.train(copied, store, replace(SEGMENT, train=lambda *_: worse), "big", seed=0)
     assert not training.decision.promoted
     assert "no segment under 90 %" in training.decision.why

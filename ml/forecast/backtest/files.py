@@ -9,22 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from ml.forecast.backtest.backtest import Backtest, Origin
+from ml.forecast.backtest.backtest import Backtest, Cutoff
 from ml.forecast.fallback.fallback import Fallbacks
-from ml.forecast.uncertainty.smearing import Scatter
+from ml.forecast.uncertainty.smearing import Smearing
 
 _ARRAYS, _WORDS = "backtest.npz", "backtest.json"
 
 
 def save_backtest(backtest: Backtest, folder: Path) -> None:
-    """Write all origins to `backtest.npz` and `backtest.json`."""
+    """Write all cutoffs to `backtest.npz` and `backtest.json`."""
     arrays: dict[str, Any] = {"truth": backtest.truth}
     words = []
-    for number, one in enumerate(backtest.origins):
+    for number, one in enumerate(backtest.cutoffs):
         arrays |= {
             f"{number}.logs": one.logs,
             f"{number}.unit": one.unit,
-            **{f"{number}.{name}": values for name, values in asdict(one.scatter).items()},
+            **{f"{number}.{name}": values for name, values in asdict(one.smearing).items()},
             f"{number}.spread": one.spread,
             f"{number}.scale": one.scale,
             f"{number}.fallback": one.fallback.forecast,
@@ -39,17 +39,17 @@ def load_backtest(folder: Path) -> Backtest:
     """Read what `save_backtest` wrote."""
     words: dict[str, Any] = json.loads((folder / _WORDS).read_text())
     with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
-        origins = tuple(
-            Origin(
+        cutoffs = tuple(
+            Cutoff(
                 logs=arrays[f"{number}.logs"],
                 unit=arrays[f"{number}.unit"],
-                scatter=Scatter(**{field.name: arrays[f"{number}.{field.name}"] for field in fields(Scatter)}),
+                smearing=Smearing(**{field.name: arrays[f"{number}.{field.name}"] for field in fields(Smearing)}),
                 spread=arrays[f"{number}.spread"],
                 scale=arrays[f"{number}.scale"],
-                demand=np.array(said["demand"]),
-                knows_year=said["knows_year"],
-                fallback=Fallbacks(tuple(said["kinds"]), tuple(said["reasons"]), arrays[f"{number}.fallback"]),
+                demand=np.array(entry["demand"]),
+                knows_year=entry["knows_year"],
+                fallback=Fallbacks(tuple(entry["kinds"]), tuple(entry["reasons"]), arrays[f"{number}.fallback"]),
             )
-            for number, said in enumerate(words["origins"])
+            for number, entry in enumerate(words["origins"])
         )
-        return Backtest(tuple(words["names"]), origins, arrays["truth"])
+        return Backtest(tuple(words["names"]), cutoffs, arrays["truth"])

@@ -23,17 +23,17 @@ def buckets(horizon: int) -> npt.NDArray[np.intp]:
 def learn(backtest: Backtest) -> Array:
     """Weights (members, series, horizon) that sum to 1 over members.
 
-    In each bucket of the horizon the inverse of a member's mean absolute error over all origins, half a
+    In each bucket of the horizon the inverse of a member's mean absolute error over all cutoffs, half a
     series' own and half all series' together; a member more than 1.5 times worse than the best of the bucket has
-    weight 0. Without origins all count alike.
+    weight 0. Without cutoffs all count alike.
     """
     horizon = backtest.truth.shape[2]
     series, count = backtest.truth.shape[1], len(backtest.names)
     weights = np.full((count, series, horizon), 1.0 / count)
-    if not backtest.origins:
+    if not backtest.cutoffs:
         return weights
     error = _scaled_errors(backtest)
-    votes = np.stack([~one.fallback.used for one in backtest.origins])  # a fallback says nothing about members
+    votes = np.stack([~one.fallback.used for one in backtest.cutoffs])  # a fallback says nothing about members
     error = np.where(votes[:, None, :, None], error, np.nan)
     parts = buckets(horizon)
     for part in np.unique(parts):
@@ -59,11 +59,11 @@ def combine(logs: Array, weights: Array) -> Array:
 
 
 def _scaled_errors(backtest: Backtest) -> Array:
-    """Absolute errors in units of the seasonal-naive error, (origins, members, series, horizon); NaN without truth."""
+    """Absolute errors in units of the seasonal-naive error, (cutoffs, members, series, horizon); NaN without truth."""
     errors = []
-    for truth, one in zip(backtest.truth, backtest.origins, strict=True):
-        said = np.stack([to_units(logs, one.unit) for logs in one.logs])
-        errors.append(np.abs(said - truth[None]) / one.scale[None, :, None])
+    for truth, one in zip(backtest.truth, backtest.cutoffs, strict=True):
+        forecast = np.stack([to_units(logs, one.unit) for logs in one.logs])
+        errors.append(np.abs(forecast - truth[None]) / one.scale[None, :, None])
     return np.asarray(np.minimum(np.stack(errors), 20.0))
 
 

@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ml.forecast.fallback.cold_start import NEW, Beginners
+from ml.forecast.fallback.cold_start import NEW, ColdStart
 from ml.forecast.fallback.sporadic import YearAgo, tsb
-from ml.forecast.panel.decomposition import Baseline, row_means, to_log
+from ml.forecast.panel.decomposition import Decomposition, row_means, to_log
 from ml.forecast.panel.panel import Array, Frequency, History
 
 LEAST_KNOWN: dict[Frequency, int] = {"D": 42, "W": 16, "M": 12}  # known periods that members need
@@ -49,22 +49,22 @@ class Fallbacks:
         return np.array([kind in _OWN_SPREAD for kind in self.kinds], dtype=bool)
 
 
-def fallbacks(history: History, shared: Baseline) -> Fallbacks:
+def fallbacks(history: History, shared: Decomposition) -> Fallbacks:
     """Sort out the series that are unknown, too short, constant, negative or sporadic."""
     level = row_means(shared.z[:, -_RECENT[history.frequency] :])
     usual = shared.to_units(np.repeat(level[:, None], history.horizon, axis=1))
     counts = np.isfinite(history.y).sum(axis=1)
     # In a panel that is young itself, no series is newer than the others.
     is_new = counts < np.clip(counts.max(initial=0), 1, NEW[history.frequency])
-    year_ago, beginners = YearAgo.of(history), Beginners.of(history)
-    judged = [
-        _as_others_began(history, row, beginners) if is_new[row] else _judge(history, row, usual[row], year_ago)
+    year_ago, cold_start = YearAgo.of(history), ColdStart.of(history)
+    evaluated = [
+        _as_others_began(history, row, cold_start) if is_new[row] else _evaluate(history, row, usual[row], year_ago)
         for row in range(len(history.ids))
     ]
-    forecast = np.stack([usual[row] if one is None else one.forecast for row, one in enumerate(judged)])
+    forecast = np.stack([usual[row] if one is None else one.forecast for row, one in enumerate(evaluated)])
     return Fallbacks(
-        tuple(None if one is None else one.kind for one in judged),
-        tuple(None if one is None else one.reason for one in judged),
+        tuple(None if one is None else one.kind for one in evaluated),
+        tuple(None if one is None else one.reason for one in evaluated),
         forecast,
     )
 
@@ -75,7 +75,7 @@ class _Fallback(NamedTuple):
     forecast: Array
 
 
-def _judge(history: History, row: int, usual: Array, year_ago: YearAgo | None) -> _Fallback | None:
+def _evaluate(history: History, row: int, usual: Array, year_ago: YearAgo | None) -> _Fallback | None:
     y = history.y[row]
     known = y[np.isfinite(y)]
     unit, recent = _PERIODS[history.frequency], _RECENT[history.frequency]
@@ -105,12 +105,12 @@ def _judge(history: History, row: int, usual: Array, year_ago: YearAgo | None) -
     return None
 
 
-def _as_others_began(history: History, row: int, beginners: Beginners) -> _Fallback:
+def _as_others_began(history: History, row: int, cold_start: ColdStart) -> _Fallback:
     """A new series sells like others after they began; where none did, like the median of those there are."""
     y = history.y[row]
     own, unit = y[np.isfinite(y)], _PERIODS[history.frequency]
     told = f"new, {len(own)} known {unit}" if len(own) else "nothing known yet"
-    if found := beginners.expected(history.category[row], own):
+    if found := cold_start.expected(history.category[row], own):
         value, name = found
         return _Fallback("unknown", f"{told}: as others of {name} began", np.full(history.horizon, value))
     recent = history.y[:, -_RECENT[history.frequency] :]
@@ -121,6 +121,6 @@ def _as_others_began(history: History, row: int, beginners: Beginners) -> _Fallb
     return _Fallback("unknown", f"{told}: median recent level of {name}", np.full(history.horizon, value))
 
 
-def in_logs(fallback: Fallbacks, shared: Baseline) -> Array:
+def in_logs(fallback: Fallbacks, shared: Decomposition) -> Array:
     """The fallback forecasts on the shared log scale."""
     return to_log(fallback.forecast, shared.unit)

@@ -55,11 +55,11 @@ class YearAgo:
     def of(history: History) -> YearAgo | None:
         """None where fewer than ten series, or shorter ones, are known."""
         year, before = _YEAR[history.frequency], _BEFORE[history.frequency]
-        cut, horizon = history.length, history.horizon
-        if cut < year + before or horizon > year:
+        cutoff, horizon = history.length, history.horizon
+        if cutoff < year + before or horizon > year:
             return None
-        level = _around(history.y, _AROUND[history.frequency])[:, cut - year : cut - year + horizon]
-        then, now = history.y[:, cut - year - before : cut - year], history.y[:, -before:]
+        level = _around(history.y, _AROUND[history.frequency])[:, cutoff - year : cutoff - year + horizon]
+        then, now = history.y[:, cutoff - year - before : cutoff - year], history.y[:, -before:]
         both = _known(then) & _known(now) & np.isfinite(level).all(axis=1)
         earlier, lately = row_means(then)[both].sum(), row_means(now)[both].sum()
         if both.sum() < _LEAST_SERIES or earlier <= 0:

@@ -8,7 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ml.forecast.members.member import Local, on_all_cores
-from ml.forecast.panel.decomposition import Baseline
+from ml.forecast.panel.decomposition import Decomposition
 from ml.forecast.panel.panel import Array, Frequency, History
 
 _RIDGE = 40.0  # periods of no effect of its own that a series starts from
@@ -21,15 +21,15 @@ class Arima(Local):
 
     Both steps at once (`SARIMAX(exog=..., trend="c")`) fail to converge on missing days and many regressors. Ridge
     regression first, with the constant among its regressors, then SARIMAX(1,0,1) of what is left is as good at a
-    seventh of the cost. The ridge draws each coefficient to the panel's, which the baseline already holds.
+    seventh of the cost. The ridge draws each coefficient to the panel's, which the decomposition already holds.
     """
 
-    def forecast(self, history: History, shared: Baseline) -> Array:
+    def forecast(self, history: History, shared: Decomposition) -> Array:
         """The expected z of each series, (series, horizon)."""
         return on_all_cores(_one_by_one, history, shared)
 
 
-def _one_by_one(history: History, shared: Baseline) -> Array:
+def _one_by_one(history: History, shared: Decomposition) -> Array:
     """One thread: on matrices as small as these, threads that wait for each other cost 30 times the work."""
     from statsmodels.tsa.statespace import sarimax  # noqa: F401 - limits are for libraries that are loaded
 
@@ -37,7 +37,7 @@ def _one_by_one(history: History, shared: Baseline) -> Array:
         return _forecasts(history, shared)
 
 
-def _forecasts(history: History, shared: Baseline) -> Array:
+def _forecasts(history: History, shared: Decomposition) -> Array:
     past, horizon = history.length, history.horizon
     result = np.zeros((len(history.ids), horizon))
     for row, z in enumerate(shared.z):
@@ -79,7 +79,7 @@ def _arma(rest: Array, horizon: int) -> Array:
     if len(known) < 8 or np.nanstd(rest) < 1e-9:
         return np.zeros(horizon)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a fit that stops early still forecasts; the weights judge it
+        warnings.simplefilter("ignore")  # a fit that stops early still forecasts; the weights tell how good
         model = SARIMAX(rest[known[0] :], order=(1, 0, 1), concentrate_scale=True)
         fit = model.fit(start_params=[0.7, -0.2], disp=False, maxiter=30, cov_type="none", low_memory=True)
         path: Array = np.asarray(fit.forecast(horizon), dtype=float)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml.forecast.members.windows import Windows, forecast_windows, training_windows
-from ml.forecast.panel.decomposition import Baseline, row_means
+from ml.forecast.panel.decomposition import Decomposition, row_means
 from ml.forecast.panel.panel import Array, History
 from ml.forecast.settings import Settings
 
@@ -24,14 +24,14 @@ class Boosting:
     """Gradient boosted trees (Ke et al. 2017), direct for all steps: the step is a feature.
 
     Like the network, it learns z less the recent level in units of the series' spread, by absolute error. The season is
-    not among its features: it is in the baseline, and trees cannot continue a year that they saw half of.
+    not among its features: it is in the decomposition, and trees cannot continue a year that they saw half of.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.booster: Booster | None = None
 
-    def fit(self, history: History, shared: Baseline) -> None:
+    def fit(self, history: History, shared: Decomposition) -> None:
         """Learn from windows of all series, one example per known step."""
         import lightgbm
 
@@ -60,13 +60,13 @@ class Boosting:
         }
         self.booster = lightgbm.train(parameters, data, num_boost_round=_ROUNDS)
 
-    def forecast(self, history: History, shared: Baseline) -> Array:
+    def forecast(self, history: History, shared: Decomposition) -> Array:
         """The median of z, (series, horizon); the recent level where there was too little to learn from."""
         windows = forecast_windows(history, shared)
         moves = np.zeros(windows.future.shape)
         if self.booster is not None:
-            said = np.asarray(self.booster.predict(_features(history, shared, windows)), dtype=float)
-            moves = said.reshape(moves.shape)
+            forecast = np.asarray(self.booster.predict(_features(history, shared, windows)), dtype=float)
+            moves = forecast.reshape(moves.shape)
         return windows.level[:, None] + windows.spread[:, None] * moves
 
     def save(self, folder: Path) -> None:
@@ -82,7 +82,7 @@ class Boosting:
         self.booster = lightgbm.Booster(model_file=path) if path.is_file() else None
 
 
-def _features(history: History, shared: Baseline, windows: Windows) -> Array:
+def _features(history: History, shared: Decomposition, windows: Windows) -> Array:
     """A row per example and step: how the past went, and what is known of the step."""
     horizon = windows.future.shape[1]
     reach = sorted({1, 3, history.season // 4, history.season, windows.past.shape[1] // 2, windows.past.shape[1]})

@@ -11,7 +11,7 @@ import numpy as np
 
 from ml.core import networks
 from ml.forecast.members.windows import Windows, forecast_windows, shape_of, training_windows
-from ml.forecast.panel.decomposition import Baseline
+from ml.forecast.panel.decomposition import Decomposition
 from ml.forecast.panel.panel import Array, History
 from ml.forecast.settings import Settings
 
@@ -35,7 +35,7 @@ class Lstm:
         self.settings = settings
         self.networks: list[Model] = []
 
-    def fit(self, history: History, shared: Baseline) -> None:
+    def fit(self, history: History, shared: Decomposition) -> None:
         """Learn from windows of all series; the networks' weights depend on the seed and the data alone."""
         keras = networks.keras()
         self.networks = []
@@ -53,7 +53,7 @@ class Lstm:
             network.set_weights(trained.get_weights())
             self.networks.append(network)
 
-    def forecast(self, history: History, shared: Baseline) -> Array:
+    def forecast(self, history: History, shared: Decomposition) -> Array:
         """The median of z, (series, horizon); the recent level where there was too little to learn from."""
         windows = forecast_windows(history, shared)
         moves = np.zeros(windows.future.shape)
@@ -73,7 +73,7 @@ class Lstm:
         self.networks = [keras.saving.load_model(path, compile=False) for path in sorted(folder.glob("lstm_*.keras"))]
 
 
-def _inputs(shared: Baseline, windows: Windows) -> list[Array]:
+def _inputs(shared: Decomposition, windows: Windows) -> list[Array]:
     """The past (examples, look-back, k), the future (examples, horizon, k) and the series (examples, 2)."""
     cues = np.concatenate([shared.cues, shape_of(shared)[:, :, None]], axis=2)
     rows = windows.row[:, None]
@@ -107,7 +107,7 @@ def _network(shapes: tuple[tuple[int, ...], ...]) -> Model:
 
 @functools.lru_cache(maxsize=4)
 def _trainer(shapes: tuple[tuple[int, ...], ...], steps: int) -> Model:
-    """A network compiled for training, which takes seconds, and so is used for all origins and seeds of one shape."""
+    """A network compiled for training, which takes seconds, and so is used for all cutoffs and seeds of one shape."""
     keras = networks.keras()
     network = _network(shapes)
     rate = keras.optimizers.schedules.CosineDecay(_RATE, steps)
@@ -127,15 +127,15 @@ def _begin_as(trained: Model, network: Model) -> None:
 
 def _median(network: Model, inputs: list[Array]) -> Array:
     chunks = range(0, len(inputs[0]), _MOST_AT_ONCE)
-    said = [np.asarray(network([one[at : at + _MOST_AT_ONCE] for one in inputs], training=False)) for at in chunks]
-    median: Array = np.concatenate(said)[:, :, _LEVELS.index(0.5)].astype(float)
+    forecast = [np.asarray(network([one[at : at + _MOST_AT_ONCE] for one in inputs], training=False)) for at in chunks]
+    median: Array = np.concatenate(forecast)[:, :, _LEVELS.index(0.5)].astype(float)
     return median
 
 
 def _pinball(keras: ModuleType) -> Any:  # a Keras loss: tensors in, tensor out
-    def loss(truth: Any, said: Any) -> Any:
+    def loss(truth: Any, forecast: Any) -> Any:
         level = keras.ops.convert_to_tensor(_LEVELS, dtype="float32")
-        error = truth[:, :, :1] - said
+        error = truth[:, :, :1] - forecast
         each = keras.ops.maximum(level * error, (level - 1) * error)
         return keras.ops.sum(each * truth[:, :, 1:]) / (keras.ops.sum(truth[:, :, 1:]) + 1e-6)
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
-from ml.forecast.panel.decomposition import Baseline
+from ml.forecast.panel.decomposition import Decomposition
 from ml.forecast.panel.panel import Array, History
 
 _BATCH = 50  # series; starting another process for fewer does not pay
@@ -19,16 +19,16 @@ _WATCHED = 2.0  # seconds between two looks
 
 
 class Member(Protocol):
-    """A model that forecasts `z`, what is left over the shared baseline, for every series of a history.
+    """A model that forecasts `z`, what is left over the shared decomposition, for every series of a history.
 
     Local members learn each series anew where they forecast, so `fit`, `save` and `load` do nothing; global ones keep
     what `fit` learnt.
     """
 
-    def fit(self, history: History, shared: Baseline) -> None:
+    def fit(self, history: History, shared: Decomposition) -> None:
         """Learn from the past of all series."""
 
-    def forecast(self, history: History, shared: Baseline) -> Array:
+    def forecast(self, history: History, shared: Decomposition) -> Array:
         """The median of z for each series and step, (series, horizon)."""
 
     def save(self, folder: Path) -> None:
@@ -41,7 +41,7 @@ class Member(Protocol):
 class Local:
     """A member that keeps nothing between histories."""
 
-    def fit(self, history: History, shared: Baseline) -> None:
+    def fit(self, history: History, shared: Decomposition) -> None:
         """Nothing is learnt ahead."""
 
     def save(self, folder: Path) -> None:
@@ -51,12 +51,12 @@ class Local:
         """Nothing is kept."""
 
 
-def on_all_cores(said: Callable[[History, Baseline], Array], history: History, shared: Baseline) -> Array:
+def on_all_cores(forecast: Callable[[History, Decomposition], Array], history: History, shared: Decomposition) -> Array:
     """What a local member says of each series, (series, horizon), with the series shared out to processes."""
     rows = np.arange(len(history.ids))
     parts = np.array_split(rows, max(1, round(len(rows) / _BATCH)))
     asked = Parallel(n_jobs=min(len(parts), cpu_count()), initializer=_end_with, initargs=(os.getpid(),))
-    return np.concatenate(asked(delayed(said)(history.only(part), shared.only(part)) for part in parts))
+    return np.concatenate(asked(delayed(forecast)(history.only(part), shared.only(part)) for part in parts))
 
 
 def _end_with(job: int) -> None:

@@ -1,4 +1,4 @@
-"""Prophet on what is left over the shared baseline."""
+"""Prophet on what is left over the shared decomposition."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ml.forecast.members.member import Local, on_all_cores
-from ml.forecast.panel.decomposition import Baseline
+from ml.forecast.panel.decomposition import Decomposition
 from ml.forecast.panel.panel import Array, Frequency, History
 
 if TYPE_CHECKING:
@@ -25,16 +25,16 @@ _FREE_REGRESSORS = ("D",)  # frequencies with enough periods for effects of a se
 class ProphetMember(Local):
     """Taylor and Letham (2018), "Forecasting at scale", doi:10.1080/00031305.2017.1380080, series by series.
 
-    The baseline holds weekdays, months and last year, so Prophet adds no seasonality of its own. Its trend is followed
-    to the last periods, and their mean is held: continued, its slope was the largest source of errors.
+    The decomposition holds weekdays, months and last year, so Prophet adds no seasonality of its own. Its trend is
+    followed to the last periods, and their mean is held: continued, its slope was the largest source of errors.
     """
 
-    def forecast(self, history: History, shared: Baseline) -> Array:
+    def forecast(self, history: History, shared: Decomposition) -> Array:
         """The trend and the effects of features in z, continued, (series, horizon)."""
         return on_all_cores(_one_by_one, history, shared)
 
 
-def _one_by_one(history: History, shared: Baseline) -> Array:
+def _one_by_one(history: History, shared: Decomposition) -> Array:
     result = np.zeros((len(history.ids), history.horizon))
     for row, z in enumerate(shared.z):
         if np.isfinite(z).sum() >= _LEAST and np.nanstd(z) > 1e-9:
@@ -53,8 +53,8 @@ def _continued(history: History, z: Array, columns: Array) -> Array:
         model.add_regressor(name, prior_scale=0.5, standardize=False)
     model.fit(frame[:past].dropna(subset=["y"]))
     recent = min(past, _RECENT[history.frequency])
-    said = model.predict(frame[past - recent :])
-    path, trend = said["yhat"].to_numpy(float), said["trend"].to_numpy(float)
+    forecast = model.predict(frame[past - recent :])
+    path, trend = forecast["yhat"].to_numpy(float), forecast["trend"].to_numpy(float)
     held: Array = path[recent:] - trend[recent:] + trend[:recent].mean()
     return np.clip(held, float(np.nanmin(z)), float(np.nanmax(z)))
 

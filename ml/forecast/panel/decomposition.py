@@ -34,7 +34,7 @@ _SOFTENED = 0.3  # of the mean: the unit of the logarithm of other series, so th
 
 
 @dataclass(frozen=True)
-class Baseline:
+class Decomposition:
     """The shared part of a forecast, on the log scale of `y / unit` (see `to_log`).
 
     `base` (series, T + horizon) is what is expected before a member speaks, `z` (series, T) what the past held beyond
@@ -59,9 +59,9 @@ class Baseline:
         horizon = z.shape[1]
         return to_units(self.base[:, -horizon:] + z, self.unit)
 
-    def only(self, rows: npt.NDArray[np.intp]) -> Baseline:
+    def only(self, rows: npt.NDArray[np.intp]) -> Decomposition:
         """The same of some of the series."""
-        return Baseline(
+        return Decomposition(
             self.unit[rows], self.base[rows], self.z[rows], self.design[rows], self.everywhere, self.recency
         )
 
@@ -82,7 +82,7 @@ def knows_year(history: History) -> bool:
     return history.length >= _FOR_YEAR[history.frequency]
 
 
-def baseline(history: History, settings: Settings) -> Baseline:
+def decompose(history: History, settings: Settings) -> Decomposition:
     """Learn the shared part from the past of a whole panel."""
     unit = _unit(history.y)
     logs = to_log(history.y, unit)
@@ -95,7 +95,7 @@ def baseline(history: History, settings: Settings) -> Baseline:
         columns, everywhere = design(history)
         base = _backfitted(logs, history, columns, recency)
     z = without_outliers(logs - base[:, : history.length])
-    return Baseline(unit=unit, base=base, z=z, design=columns, everywhere=everywhere, recency=recency)
+    return Decomposition(unit=unit, base=base, z=z, design=columns, everywhere=everywhere, recency=recency)
 
 
 def _backfitted(logs: Array, history: History, columns: Array, recency: Array) -> Array:
@@ -214,7 +214,7 @@ def pooled(values: Array, category: tuple[str, ...]) -> Array:
 def _last_year(logs: Array, alignment: Array, history: History) -> Array:
     """Last year's aligned week, with the noise of single weeks taken out, and the year before last where it is known.
 
-    A week's deviation from its neighbours has a part that all series share, which is kept, and one of its own, which
+    A week's deviation from its neighbors has a part that all series share, which is kept, and one of its own, which
     is shrunk the more, the less such deviations differ from noise in that week (James and Stein).
     """
     own = logs - moving_mean(logs, 1)

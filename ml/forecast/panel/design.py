@@ -19,7 +19,7 @@ def design(history: History) -> tuple[Array, int]:
     """
     values = filled(history)
     if history.frequency == "M":
-        values = values[:, :, [i for i, name in enumerate(history.known) if "price" not in name]]
+        values = values[:, :, [i for i, name in enumerate(history.covariates) if "price" not in name]]
     everywhere = values.shape[2]
     if history.frequency == "D":
         values = np.concatenate([values, _by_weekday(values, history)], axis=2)
@@ -54,7 +54,7 @@ def _by_weekday(values: Array, history: History) -> Array:
 
 
 def filled(history: History) -> Array:
-    """The known features with each unknown value replaced by the series' median, 0 where it has none."""
+    """The covariates with each unknown value replaced by the series' median, 0 where it has none."""
     values = history.x.copy()
     for k in range(values.shape[2]):
         column = values[:, :, k]

@@ -28,27 +28,27 @@ class Panel:
     """Equally spaced series in long form.
 
     `frame` has the columns series_id (str), on (datetime64, start of the period), y (float; NaN = missing, or censored
-    by a stockout) and the `known` features (float; known for future periods too, NaN allowed). Every series is without
-    gaps from its first period to the panel's last known one; future rows have y = NaN. In a daily panel a known column
-    `open` is each series' opening plan: where it is 0, nothing is learnt and nothing expected. `groups` gives each
-    series_id its category.
+    by a stockout) and the `covariates`, known-future ones (float; known for future periods too, NaN allowed). Every
+    series is without gaps from its first period to the panel's last known one; future rows have y = NaN. In a daily
+    panel a covariate `open` is each series' plan of closures: where it is 0, nothing is learnt and nothing expected.
+    `groups` gives each series_id its category.
     """
 
     frame: pd.DataFrame
     frequency: Frequency
-    known: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
     groups: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         if self.frequency not in SEASON:
             raise UsageError(f"frequency {self.frequency!r}: a panel is daily (D), weekly (W) or monthly (M)")
-        if lacking := [name for name in ("series_id", "on", "y", *self.known) if name not in self.frame.columns]:
+        if lacking := [name for name in ("series_id", "on", "y", *self.covariates) if name not in self.frame.columns]:
             raise UsageError(
                 f"the panel lacks the columns {', '.join(lacking)}: add them, or do not list them as known"
             )
         if self.frame.empty or not self.frame["y"].notna().any():
             raise UsageError("the panel has no known value of y: there is nothing to learn from")
-        infinite = [name for name in ("y", *self.known) if np.isinf(self.frame[name].to_numpy(float)).any()]
+        infinite = [name for name in ("y", *self.covariates) if np.isinf(self.frame[name].to_numpy(float)).any()]
         if infinite:
             raise UsageError(f"the panel has infinite values in {', '.join(infinite)}: make them NaN or finite")
         ordered = self.frame.sort_values(["series_id", "on"], kind="stable").reset_index(drop=True)
@@ -57,7 +57,7 @@ class Panel:
             raise UsageError(f"{twice} rows of the panel repeat a series_id and period: sum or remove them first")
 
     @property
-    def cut(self) -> pd.Timestamp:
+    def cutoff(self) -> pd.Timestamp:
         """The last period with a known value."""
         return pd.Timestamp(self.frame.loc[self.frame["y"].notna(), "on"].max())
 
@@ -71,21 +71,21 @@ class Panel:
 class Cube:
     """A panel as dense arrays: `y` (series, periods), `x` (series, periods, features), NaN where nothing is known.
 
-    `plan` (series, periods) is the opening plan of a daily panel that has one: 0 where closed.
+    `plan` (series, periods) is the plan of closures of a daily panel that has one: 0 where closed.
     """
 
     ids: tuple[str, ...]
     dates: pd.DatetimeIndex
     y: Array
     x: Array
-    known: tuple[str, ...]
+    covariates: tuple[str, ...]
     category: tuple[str, ...]
     frequency: Frequency
     length: int  # periods up to and with the panel's last known one
     plan: Array | None = None
 
     def until(self, length: int, horizon: int) -> History:
-        """What was known after the first `length` periods, and the known features of `horizon` more."""
+        """What was known after the first `length` periods, and the covariates of `horizon` more."""
         end = length + horizon
         dates, x, plan = self.dates, self.x, self.plan
         if end > len(dates):
@@ -101,7 +101,7 @@ class Cube:
             dates=dates[:end],
             y=np.where(shut[:, :length], np.nan, self.y[:, :length]),
             x=x[:, :end],
-            known=self.known,
+            covariates=self.covariates,
             category=self.category,
             frequency=self.frequency,
             closed=shut,
@@ -110,7 +110,7 @@ class Cube:
 
 @dataclass(frozen=True)
 class History:
-    """What a model may see at one origin: `y` up to it (series, T), `x` and `dates` over T + horizon periods.
+    """What a model may see at one cutoff: `y` up to it (series, T), `x` and `dates` over T + horizon periods.
 
     `closed` (series, T + horizon) are days on which a series does not sell: missing in `y`, and forecast as 0.
     """
@@ -119,7 +119,7 @@ class History:
     dates: pd.DatetimeIndex
     y: Array
     x: Array
-    known: tuple[str, ...]
+    covariates: tuple[str, ...]
     category: tuple[str, ...]
     frequency: Frequency
     closed: npt.NDArray[np.bool_]
@@ -151,7 +151,7 @@ class History:
             dates=self.dates,
             y=self.y[rows],
             x=self.x[rows],
-            known=self.known,
+            covariates=self.covariates,
             category=tuple(self.category[i] for i in rows),
             frequency=self.frequency,
             closed=self.closed[rows],
@@ -164,7 +164,7 @@ def periods_after(last: pd.Timestamp, count: int, frequency: Frequency) -> pd.Da
 
 
 def leaking(panel: Panel) -> dict[str, str]:
-    """The known columns that give sales away, with the reason: they are 0 or empty exactly where nothing was sold.
+    """The covariates that give sales away, with the reason: they are 0 or empty exactly where nothing was sold.
 
     Such a price was filled from the sales themselves (Stallion's `price_actual`), so no future row can have it.
     """
@@ -184,16 +184,16 @@ def _longer(values: Array, missing: int) -> Array:
 
 
 def _has_plan(panel: Panel) -> bool:
-    return panel.frequency == "D" and _OPEN in panel.known
+    return panel.frequency == "D" and _OPEN in panel.covariates
 
 
 def _features(panel: Panel) -> tuple[str, ...]:
-    """The known columns but the opening plan, which says whether a series sells and not how much."""
-    return tuple(name for name in panel.known if name != _OPEN) if _has_plan(panel) else panel.known
+    """The covariates but the plan of closures, which says whether a series sells and not how much."""
+    return tuple(name for name in panel.covariates if name != _OPEN) if _has_plan(panel) else panel.covariates
 
 
 def _cube(panel: Panel) -> Cube:
-    frame, cut = panel.frame, panel.cut
+    frame, cutoff = panel.frame, panel.cutoff
     ids, row = np.unique(frame["series_id"].to_numpy(str), return_inverse=True)
     first, last = pd.Timestamp(frame["on"].min()), pd.Timestamp(frame["on"].max())
     dates = pd.date_range(first, last, freq=_STEP[panel.frequency])
@@ -202,15 +202,15 @@ def _cube(panel: Panel) -> Cube:
         raise UsageError(
             f"{off} rows of the panel lie between its {panel.frequency} periods, which start at {first:%F}"
         )
-    length = int(dates.get_indexer(pd.DatetimeIndex([cut]))[0]) + 1
+    length = int(dates.get_indexer(pd.DatetimeIndex([cutoff]))[0]) + 1
 
     leaks = leaking(panel)
-    known = tuple(name for name in _features(panel) if name not in leaks)
+    covariates = tuple(name for name in _features(panel) if name not in leaks)
     y = np.full((len(ids), length), np.nan)
     past = column < length
     y[row[past], column[past]] = frame["y"].to_numpy(float)[past]
-    x = np.full((len(ids), len(dates), len(known)), np.nan)
-    x[row, column] = frame[list(known)].to_numpy(float)
+    x = np.full((len(ids), len(dates), len(covariates)), np.nan)
+    x[row, column] = frame[list(covariates)].to_numpy(float)
     plan = None
     if _has_plan(panel):
         plan = np.full((len(ids), len(dates)), np.nan)
@@ -220,7 +220,9 @@ def _cube(panel: Panel) -> Cube:
     present[row[past], column[past]] = True
     began = np.maximum.accumulate(present, axis=1)
     if gaps := int((began & ~present).any(axis=1).sum()):
-        raise UsageError(f"{gaps} series have gaps, or end before {cut:%F}: add the missing periods, with y = 0 or NaN")
+        raise UsageError(
+            f"{gaps} series have gaps, or end before {cutoff:%F}: add the missing periods, with y = 0 or NaN"
+        )
 
     category = dict.fromkeys(ids, _MISSING_GROUP)
     if panel.groups is not None:
@@ -231,7 +233,7 @@ def _cube(panel: Panel) -> Cube:
         dates=dates,
         y=y,
         x=x,
-        known=known,
+        covariates=covariates,
         category=tuple(str(category[one]) for one in ids),
         frequency=panel.frequency,
         length=length,

@@ -47,10 +47,10 @@ def of_products(frames: Mapping[str, DataFrame]) -> Panel:
     rows["promoted"] = (percent > 0).astype("float64")
     after_discount = np.log1p(-percent.clip(upper=_DEEPEST_DISCOUNT) / 100)
     rows["log_price"] = _log_list_price(frames["products"], rows) + after_discount
-    rows, known = _with_calendar(rows, frames, ("log_price", "promoted"))
+    rows, covariates = _with_calendar(rows, frames, ("log_price", "promoted"))
     current = frames["products"].where("__END_AT IS NULL").select("product_id", "category").toPandas()
     groups = current.rename(columns={"product_id": "series_id"}).drop_duplicates("series_id")
-    return Panel(rows[["series_id", "on", "y", *known]], "D", known, groups)
+    return Panel(rows[["series_id", "on", "y", *covariates]], "D", covariates, groups)
 
 
 def of_revenue(frames: Mapping[str, DataFrame]) -> Panel:
@@ -60,8 +60,8 @@ def of_revenue(frames: Mapping[str, DataFrame]) -> Panel:
     revenue = revenue.reindex(pd.date_range(revenue.index.min(), revenue.index.max(), freq="D"), fill_value=0.0)
     sold = pd.DataFrame({"series_id": "total", "on": revenue.index, "y": revenue.to_numpy()})
     rows = pd.concat([sold, _future(sold, days_ahead(len(revenue), REVENUE_DAYS))], ignore_index=True)
-    rows, known = _with_calendar(rows, frames, ())
-    return Panel(rows[["series_id", "on", "y", *known]], "D", known)
+    rows, covariates = _with_calendar(rows, frames, ())
+    return Panel(rows[["series_id", "on", "y", *covariates]], "D", covariates)
 
 
 def of_periods(frames: Mapping[str, DataFrame]) -> Panel:
@@ -83,8 +83,8 @@ def of_periods(frames: Mapping[str, DataFrame]) -> Panel:
     rows = _without_gaps(rows, frequency, last, end).merge(wide, on=["series_id", "on"], how="left")
     ahead = rows[rows["on"] > last]
     names = [name for name in wide.columns if name not in ("series_id", "on")]
-    known = tuple(n for n in names if len(ahead) == 0 or ahead[n].notna().mean() >= _LEAST_KNOWN)
-    if lost := [name for name in names if name not in known]:
+    covariates = tuple(n for n in names if len(ahead) == 0 or ahead[n].notna().mean() >= _LEAST_KNOWN)
+    if lost := [name for name in names if name not in covariates]:
         log.warning(
             "%s: no values after %s, so forecasts do without; deliver what is planned for the periods to come",
             ", ".join(lost),
@@ -92,9 +92,9 @@ def of_periods(frames: Mapping[str, DataFrame]) -> Panel:
         )
     groups = rows[["series_id", "product_id"]].dropna().drop_duplicates("series_id")
     return Panel(
-        rows[["series_id", "on", "y", *known]],
+        rows[["series_id", "on", "y", *covariates]],
         frequency,
-        known,
+        covariates,
         groups.rename(columns={"product_id": "category"}),
     )
 
@@ -150,7 +150,7 @@ def _log_list_price(products: DataFrame, rows: pd.DataFrame) -> NDArray[np.float
 
 
 def _with_calendar(
-    rows: pd.DataFrame, frames: Mapping[str, DataFrame], known: tuple[str, ...]
+    rows: pd.DataFrame, frames: Mapping[str, DataFrame], covariates: tuple[str, ...]
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Add the calendar of the country with the highest sales."""
     by_country = frames["sales_by_country"].groupBy("country_code").agg(F.sum("gross_sales").alias("sales"))
@@ -172,7 +172,7 @@ def _with_calendar(
     joined["before_christmas"] = is_advent.astype(float)
     # A feature that never changes teaches nothing.
     changing = [name for name in _CALENDAR if joined[name].nunique() > 1]
-    return joined, (*known, *changing)
+    return joined, (*covariates, *changing)
 
 
 def _without_gaps(rows: pd.DataFrame, frequency: str, last: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:

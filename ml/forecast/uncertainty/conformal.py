@@ -1,4 +1,4 @@
-"""Quantiles of what will be sold, from how wrong forecasts were at the rolling origins."""
+"""Quantiles of what will be sold, from how wrong forecasts were at the rolling cutoffs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ml.forecast.panel.panel import Array
 from ml.forecast.settings import QUANTILES
 
-_ORIGINS = 3  # of which one can be left out and the others still tell something
+_CUTOFFS = 3  # of which one can be left out and the others still tell something
 _ENOUGH = 60  # residuals per part of the horizon that a demand class needs for quantiles of its own
 _PRIOR = 30.0  # residuals of the panel that weigh as much as one series' own
 _GROWTH = np.linspace(0.7, 2.0, 27)
@@ -42,12 +42,12 @@ def learn(
 ) -> Intervals:
     """Conformal quantiles, pooled over the series of a demand class.
 
-    `residuals` (origins, series, horizon) are truths less forecasts on the log scale, `spread` (origins, series) the
-    usual movement of each series at each origin, `demand` the classes (series,), `parts` the bucket of each step.
+    `residuals` (cutoffs, series, horizon) are truths less forecasts on the log scale, `spread` (cutoffs, series) the
+    usual movement of each series at each cutoff, `demand` the classes (series,), `parts` the bucket of each step.
 
     Split conformal prediction (Lei et al. 2018, doi:10.1080/01621459.2017.1307116) with locally weighted residuals:
-    each is divided by what the series' residuals at the other origins lead one to expect. Since series share their
-    shocks, origins and not cells are exchangeable: quantiles move out until each origin, left out, is covered by the
+    each is divided by what the series' residuals at the other cutoffs lead one to expect. Since series share their
+    shocks, cutoffs and not cells are exchangeable: quantiles move out until each cutoff, left out, is covered by the
     others as often as promised.
     """
     scores = residuals / _expected_width(residuals, spread)
@@ -60,14 +60,14 @@ def learn(
 
 
 def untaught(spread: Array, horizon: int) -> Intervals:
-    """Without any origin: normal quantiles of the usual movement, growing with the root of the step up to threefold."""
+    """Without any cutoff: normal quantiles of the usual movement, growing with the root of the step up to threefold."""
     growth = np.minimum(np.sqrt(np.arange(1, horizon + 1)), 3.0)
     table = np.array([NormalDist().inv_cdf(level) for level in QUANTILES])[:, None] * growth[None, :]
     return Intervals({POOLED: table}, spread)
 
 
 def _expected_width(residuals: Array, spread: Array) -> Array:
-    """(origins, series, 1): each series' width as the other origins tell it."""
+    """(cutoffs, series, 1): each series' width as the other cutoffs tell it."""
     count = len(residuals)
     sizes = np.abs(residuals)
     widths = [_width(sizes[np.arange(count) != one] if count > 1 else sizes, spread[one]) for one in range(count)]
@@ -95,15 +95,15 @@ def _table(scores: Array, parts: npt.NDArray[np.intp]) -> Array:
     return table
 
 
-def _quantiles(origins: list[Array]) -> Array:
-    """Quantiles of the scores of all origins, moved out (or in) from the median as far as unseen origins need."""
-    together = np.concatenate(origins)
+def _quantiles(cutoffs: list[Array]) -> Array:
+    """Quantiles of the scores of all cutoffs, moved out (or in) from the median as far as unseen cutoffs need."""
+    together = np.concatenate(cutoffs)
     middle, found = float(np.median(together)), np.quantile(together, QUANTILES)
-    if len(origins) < _ORIGINS:
+    if len(cutoffs) < _CUTOFFS:
         return np.asarray(found)
     held = np.zeros((len(QUANTILES), len(_GROWTH)))
-    for number, asked in enumerate(origins):
-        others = np.concatenate(origins[:number] + origins[number + 1 :])
+    for number, asked in enumerate(cutoffs):
+        others = np.concatenate(cutoffs[:number] + cutoffs[number + 1 :])
         centre = float(np.median(others))
         for row, bound in enumerate(np.quantile(others, QUANTILES)):
             bounds = centre + _GROWTH * (bound - centre)

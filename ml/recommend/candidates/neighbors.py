@@ -126,10 +126,10 @@ def similar_products(profile: sparse.csr_matrix, similarity: Similarity) -> Scor
     return score
 
 
-def alike_customers(snapshot: Snapshot, neighbours: int = 200, decay: float = 120.0) -> Scorer:
+def alike_customers(snapshot: Snapshot, neighbors: int = 200, decay: float = 120.0) -> Scorer:
     """What customers with the same products bought: |A and B| / (|A|^.25 |B|^.75), over their decayed purchases.
 
-    The asymmetric cosine of Aiolli (RecSys 2013); each neighbour's purchases sum to 1.
+    The asymmetric cosine of Aiolli (RecSys 2013); each neighbor's purchases sum to 1.
     """
     bought = snapshot.bought
     size = np.maximum(np.asarray(bought.sum(axis=1)).ravel(), 1)
@@ -140,7 +140,7 @@ def alike_customers(snapshot: Snapshot, neighbours: int = 200, decay: float = 12
         similarity = np.asarray((bought[rows] @ bought.T).todense(), np.float32)
         similarity /= (size[rows, None] ** 0.25) * (size[None, :] ** 0.75)
         similarity[np.arange(len(rows)), rows] = 0
-        return np.asarray((strongest(similarity, neighbours) @ taken).todense(), np.float32)
+        return np.asarray((strongest(similarity, neighbors) @ taken).todense(), np.float32)
 
     return score
 
@@ -150,7 +150,7 @@ def _recent_profile(snapshot: Snapshot) -> sparse.csr_matrix:
     return normalised(snapshot.matrix(np.log1p(snapshot.decayed(240))) @ inverse_frequency(snapshot))
 
 
-def alike_lately(snapshot: Snapshot, neighbours: int = 400) -> tuple[Scorer, Scorer]:
+def alike_lately(snapshot: Snapshot, neighbors: int = 400) -> tuple[Scorer, Scorer]:
     """What customers with the same purchases, by rarity and age, bought lately; and what of it was new to them."""
     profile = _recent_profile(snapshot)
     lately = snapshot.matrix(snapshot.decayed(15))
@@ -158,13 +158,13 @@ def alike_lately(snapshot: Snapshot, neighbours: int = 400) -> tuple[Scorer, Sco
     kept: dict[bytes, sparse.csr_matrix] = {}
 
     def alike(rows: Ints) -> sparse.csr_matrix:
-        """The neighbours of a block; the last block's are kept, for the second question is about the same customers."""
+        """The neighbors of a block; the last block's are kept, for the second question is about the same customers."""
         key = rows.tobytes()
         if key not in kept:
             similarity = np.asarray((profile[rows] @ profile.T).todense(), np.float32)
             similarity[np.arange(len(rows)), rows] = 0
             kept.clear()
-            kept[key] = strongest(similarity, neighbours)
+            kept[key] = strongest(similarity, neighbors)
         return kept[key]
 
     def scorer(taken: sparse.csr_matrix) -> Scorer:
@@ -173,7 +173,7 @@ def alike_lately(snapshot: Snapshot, neighbours: int = 400) -> tuple[Scorer, Sco
     return scorer(lately), scorer(fresh)
 
 
-def alike_first(snapshot: Snapshot, neighbours: int = 150, days: int = 10) -> Scorer:
+def alike_first(snapshot: Snapshot, neighbors: int = 150, days: int = 10) -> Scorer:
     """What the most alike of those who ordered in the last `days` days bought then for the first time."""
     active = np.unique(snapshot.order_customer[snapshot.order_age < days])
     profile = _recent_profile(snapshot)
@@ -182,7 +182,7 @@ def alike_first(snapshot: Snapshot, neighbours: int = 150, days: int = 10) -> Sc
     def score(rows: Ints) -> Floats:
         similarity = np.asarray((profile[rows] @ profile[active].T).todense(), np.float32)
         similarity[rows[:, None] == active[None, :]] = 0
-        return np.asarray((strongest(similarity, neighbours) @ fresh).todense(), np.float32)
+        return np.asarray((strongest(similarity, neighbors) @ fresh).todense(), np.float32)
 
     return score
 

@@ -3,7 +3,7 @@
 Yi et al., "Sampling-bias-corrected neural modeling for large corpus item recommendations" (RecSys 2019): a tower for
 customers (words of what they bought, price, quantity, home), one for products (words, price), trained with softmax
 over the products of a batch, corrected for how often each comes. No identity enters either, so towers trained at one
-cut give vectors to customers and products of any later one; they must be trained no later than where they are used.
+cutoff give vectors to customers and products of any later one; they must be trained no later than where they are used.
 """
 
 from __future__ import annotations

@@ -23,14 +23,14 @@ DECAYS = (7, 15, 30, 60, 120, 240)
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A history with the customers and the active products as codes; ages are days before the cut.
+    """A history with the customers and the active products as codes; ages are days before the cutoff.
 
     One entry per order line (`customer`, `product`, `order`, `age`, `quantity`, `amount`); orders are numbered in time,
     `order_customer` and `order_age` describe them. Lines of products that are no longer active count for their customer
     (`distinct`) but have no code.
     """
 
-    cut: date
+    cutoff: date
     customers: pl.Series
     products: pl.Series
     texts: list[str]
@@ -52,7 +52,7 @@ class Snapshot:
         lines = (
             history.events.group_by("customer_id", "product_id", "order_id")
             .agg(
-                (pl.lit(history.cut) - pl.col("sold_on").min()).dt.total_days().alias("age"),
+                (pl.lit(history.cutoff) - pl.col("sold_on").min()).dt.total_days().alias("age"),
                 pl.col("quantity").sum(),
                 pl.col("amount").sum(),
                 pl.col("country_code").last(),
@@ -75,7 +75,7 @@ class Snapshot:
         )
         lines = lines.join(catalogue.select("product_id").with_row_index("product"), on="product_id", how="inner")
         return cls(
-            cut=history.cut,
+            cutoff=history.cutoff,
             customers=customers,
             products=catalogue["product_id"],
             texts=catalogue["text"].fill_null("").to_list(),

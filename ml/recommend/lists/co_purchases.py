@@ -1,4 +1,4 @@
-"""What goes with what: neighbours of each product, and what to put beside a cart."""
+"""What goes with what: neighbors of each product, and what to put beside a cart."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CoPurchases:
     """How often two products were in one order of the last year."""
 
     def __init__(self, history: History, active: int = 180) -> None:
-        """Count over a history; products not sold within `active` days are neither neighbours nor suggested."""
+        """Count over a history; products not sold within `active` days are neither neighbors nor suggested."""
         self._snapshot = Snapshot.of(history, active)
         recent = self._snapshot.age < YEAR
         width = self._snapshot.shape[1]
@@ -34,8 +34,8 @@ class CoPurchases:
         self._size = self._both.diagonal()
         self._orders = max(len(np.unique(rows)), 1)
 
-    def neighbours(self, k: int) -> pl.DataFrame:
-        """product_id, neighbour_id, rank, similarity (shrunk cosine of orders, 0..1), evidence (orders with both)."""
+    def neighbors(self, k: int) -> pl.DataFrame:
+        """product_id, neighbor_id, rank, similarity (shrunk cosine of orders, 0..1), evidence (orders with both)."""
         pairs = self._both.tocoo()
         apart = pairs.row != pairs.col
         row, column, both = pairs.row[apart], pairs.col[apart], pairs.data[apart]
@@ -51,7 +51,7 @@ class CoPurchases:
         )
         return best.select(
             self._snapshot.products.gather(best["row"]).alias("product_id"),
-            self._snapshot.products.gather(best["column"]).alias("neighbour_id"),
+            self._snapshot.products.gather(best["column"]).alias("neighbor_id"),
             "rank",
             "similarity",
             "evidence",
@@ -98,15 +98,15 @@ class CoPurchases:
         return self._snapshot.texts[column] or str(self._snapshot.products[column])
 
 
-def item_neighbours(history: History, k: int = 20) -> pl.DataFrame:
-    """The k products most often in one order with each product, as `CoPurchases.neighbours` describes."""
-    return CoPurchases(history).neighbours(k)
+def product_neighbors(history: History, k: int = 20) -> pl.DataFrame:
+    """The k products most often in one order with each product, as `CoPurchases.neighbors` describes."""
+    return CoPurchases(history).neighbors(k)
 
 
 def cart_suggestions(history: History, k: int = 10) -> pl.DataFrame:
     """`CoPurchases.suggest` for each cart of one active product: cart_product_id and its columns."""
     counted = CoPurchases(history)
-    products = counted.neighbours(1)["product_id"].unique().sort()
+    products = counted.neighbors(1)["product_id"].unique().sort()
     found = [
         counted.suggest([product], k).insert_column(0, pl.lit(product).alias("cart_product_id")) for product in products
     ]

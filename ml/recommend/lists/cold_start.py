@@ -26,15 +26,15 @@ COLUMNS = {
 
 
 def best_sellers(
-    snapshot: Snapshot, strangers: pl.Series, task: Task, k: int, homes: Mapping[str, str], names: Mapping[str, str]
+    snapshot: Snapshot, customers: pl.Series, task: Task, k: int, homes: Mapping[str, str], names: Mapping[str, str]
 ) -> pl.DataFrame:
-    """The k best sellers for each stranger, as rows of `Hybrid.recommend`; of the shop where no home is known."""
+    """The k best sellers for each unknown customer, as rows of `Hybrid.recommend`; of all where no home is known."""
     by_country = grouped(snapshot, snapshot.country, len(snapshot.countries), DAYS)
     everywhere = grouped(snapshot, np.zeros(snapshot.shape[0], np.int64), 1, DAYS)[0]
     lists: dict[str | None, pl.DataFrame] = {}
     parts = []
-    for stranger in strangers:
-        home = homes.get(stranger)
+    for customer in customers:
+        home = homes.get(customer)
         home = home if home in snapshot.countries else None
         if home not in lists:
             shares = everywhere if home is None else by_country[snapshot.countries.index(home)]
@@ -51,5 +51,5 @@ def best_sellers(
                     ),
                 }
             )
-        parts.append(lists[home].select(pl.lit(stranger).alias("customer_id"), pl.all()))
+        parts.append(lists[home].select(pl.lit(customer).alias("customer_id"), pl.all()))
     return pl.concat(parts) if parts else pl.DataFrame(schema=COLUMNS)

@@ -59,7 +59,7 @@ class Reasons:
 
 
 def popular(place: str | None) -> str:
-    """The reason of what is recommended to strangers."""
+    """The reason of what is recommended to unknown customers."""
     return f"popular in {place} these 30 days" if place else "popular these 30 days"
 
 

@@ -1,4 +1,4 @@
-"""What can be said of a customer at a cut: how often, how much, how varied."""
+"""What can be said of a customer at a cutoff: how often, how much, how varied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be said of a product at a cut: how it sells, how it is bought again, what it costs, how old it is."""
+"""What can be said of a product at a cutoff: how it sells, how it is bought again, what it costs, how old it is."""
 
 from __future__ import annotations
 

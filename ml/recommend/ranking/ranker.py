@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ml.recommend.data.snapshot import Floats, Ints
 from ml.recommend.ranking.features import ranks
 from ml.recommend.ranking.network import Network
-from ml.recommend.ranking.training_set import Examples
+from ml.recommend.ranking.training_set import TrainingSet
 from ml.recommend.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Ranker:
     settings: Settings
 
     @classmethod
-    def fit(cls, found: Examples, trees: int, settings: Settings) -> Ranker:
+    def fit(cls, found: TrainingSet, trees: int, settings: Settings) -> Ranker:
         """Learn from examples."""
         import lightgbm
 

@@ -1,4 +1,4 @@
-"""What the ranker learns from: candidates at earlier cuts, with what was known then, and what was bought after."""
+"""What the ranker learns from: candidates at earlier cutoffs, with what was known then, and what was bought after."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from ml.recommend.settings import Settings
 
 
 @dataclass(frozen=True, eq=False)
-class Examples:
-    """Rows x features, each candidate's product_id, whether it was bought, and the rows of each customer and cut."""
+class TrainingSet:
+    """Rows x features, each candidate's product_id, whether it was bought, and the rows of each customer and cutoff."""
 
     names: tuple[str, ...]
     values: Floats
@@ -32,7 +32,7 @@ class Examples:
     groups: Ints
 
     @classmethod
-    def joined(cls, parts: Sequence[Examples]) -> Examples:
+    def joined(cls, parts: Sequence[TrainingSet]) -> TrainingSet:
         """All of them, in order."""
         values = np.vstack([part.values for part in parts])
         bought, groups = (
@@ -42,35 +42,37 @@ class Examples:
         return cls(parts[0].names, values, pl.concat([part.products for part in parts]), bought, groups)
 
 
-def training_cuts(history: History, settings: Settings) -> list[date]:
-    """Days to learn at, the latest first: rolling cuts whose window has ended, then those of last year's season."""
+def training_cutoffs(history: History, settings: Settings) -> list[date]:
+    """Days to learn at, the latest first: rolling cutoffs whose window has ended, then those of last year's season."""
     if not history.events.height:
-        raise UsageError(f"recommend: no sales are known at {history.cut}, so nothing can be learned; load sales first")
+        raise UsageError(
+            f"recommend: no sales are known at {history.cutoff}, so nothing can be learned; load sales first"
+        )
     begin = history.events["sold_on"].min()
     assert isinstance(begin, date)  # a column of dates without nulls has one
     earliest = begin + timedelta(days=settings.warm_up)
     rolling = [
-        history.cut - timedelta(days=settings.window + settings.step * number) for number in range(settings.cuts)
+        history.cutoff - timedelta(days=settings.window + settings.step * number) for number in range(settings.cuts)
     ]
     shifts = [settings.step * (number - settings.season_cuts // 2) for number in range(settings.season_cuts)]
-    season = [history.cut - timedelta(days=LAST_YEAR + shift) for shift in shifts]
-    found = [cut for cut in rolling + sorted(season, reverse=True) if cut >= earliest]
-    found = [cut for cut in dict.fromkeys(found) if cut + timedelta(days=settings.window) <= history.cut]
+    season = [history.cutoff - timedelta(days=LAST_YEAR + shift) for shift in shifts]
+    found = [cutoff for cutoff in rolling + sorted(season, reverse=True) if cutoff >= earliest]
+    found = [cutoff for cutoff in dict.fromkeys(found) if cutoff + timedelta(days=settings.window) <= history.cutoff]
     if not found:
-        known, needed = (history.cut - begin).days, settings.warm_up + settings.window
+        known, needed = (history.cutoff - begin).days, settings.warm_up + settings.window
         raise UsageError(f"recommend: sales are known for {known} days, learning needs {needed}; load older sales")
     return found
 
 
-def examples(
-    history: History, cut: date, als: Als | None, tower: Tower | None, settings: Settings
-) -> dict[Task, Examples]:
-    """The examples of one cut: all bought candidates of those who bought one, and a sample of the others.
+def training_set(
+    history: History, cutoff: date, als: Als | None, tower: Tower | None, settings: Settings
+) -> dict[Task, TrainingSet]:
+    """The examples of one cutoff: all bought candidates of those who bought one, and a sample of the others.
 
-    Everything but the labels comes from `history.before(cut)`.
+    Everything but the labels comes from `history.before(cutoff)`.
     """
-    snapshot = Snapshot.of(history.before(cut), settings.active)
-    after = truth(history.events, cut, settings.window)
+    snapshot = Snapshot.of(history.before(cutoff), settings.active)
+    after = truth(history.events, cutoff, settings.window)
     rows = snapshot.rows_of(after["customer_id"])
     columns = snapshot.columns_of(after["product_id"])
     known = (rows >= 0) & (columns >= 0)
@@ -78,7 +80,7 @@ def examples(
     factors = als(interactions(snapshot)) if als else None
     pools = pool(snapshot, generators(snapshot, settings, factors, tower), np.unique(rows[known]))
     tables = Tables.of(snapshot, settings.window)
-    generator = np.random.default_rng([settings.seed, cut.toordinal()])
+    generator = np.random.default_rng([settings.seed, cutoff.toordinal()])
     return {task: _sampled(tables, pools[task], bought, settings.negatives, generator) for task in TASKS}
 
 
@@ -90,7 +92,7 @@ def keep_rate(candidates: Candidates, negatives: int) -> Floats:
 
 def _sampled(
     tables: Tables, candidates: Candidates, bought: Ints, negatives: int, generator: np.random.Generator
-) -> Examples:
+) -> TrainingSet:
     names, values = features(tables, candidates)
     label = np.isin(candidates.customer * tables.snapshot.shape[1] + candidates.product, bought)
     buyer = np.isin(candidates.customer, candidates.customer[label])
@@ -98,4 +100,4 @@ def _sampled(
     kept = np.flatnonzero(buyer & (label | drawn))
     groups = pl.Series(candidates.customer[kept]).rle().struct.field("len").to_numpy().astype(np.int64)
     products = tables.snapshot.products.gather(candidates.product[kept])
-    return Examples(names, values[kept], products, label[kept].astype(np.int8), groups)
+    return TrainingSet(names, values[kept], products, label[kept].astype(np.int8), groups)

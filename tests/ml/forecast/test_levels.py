@@ -17,10 +17,10 @@ from tests.ml.forecast.conftest import HORIZON, QUICK, made_up, with_y
 
 
 def test_levels_add_up(quick: Fitted) -> None:
-    said = quick.predict()
-    levels = roll_up(quick, said)
+    forecast = quick.predict()
+    levels = roll_up(quick, forecast)
     assert set(levels["name"]) == {"odd", "even", "total"}
-    by_day = said.frame.groupby("on")["mean"].sum()
+    by_day = forecast.frame.groupby("on")["mean"].sum()
     for level in ("category", "total"):
         assert np.allclose(levels[levels["level"] == level].groupby("on")["mean"].sum(), by_day)
     assert (levels["q025"] <= levels["q10"]).all()
@@ -29,27 +29,27 @@ def test_levels_add_up(quick: Fitted) -> None:
 
 
 def test_a_sum_of_many_is_relatively_surer_than_one(quick: Fitted) -> None:
-    said = quick.predict()
-    one = ((said.frame["q90"] - said.frame["q10"]) / said.frame["mean"]).mean()
-    levels = roll_up(quick, said)
+    forecast = quick.predict()
+    one = ((forecast.frame["q90"] - forecast.frame["q10"]) / forecast.frame["mean"]).mean()
+    levels = roll_up(quick, forecast)
     total = levels[levels["level"] == "total"]
     assert ((total["q90"] - total["q10"]) / total["mean"]).mean() < one
 
 
-def test_levels_without_any_origin() -> None:
+def test_levels_without_any_cutoff() -> None:
     fitted = fit(made_up(days=6), HORIZON, QUICK)
-    assert not fitted.backtest.origins
-    said = fitted.predict()
-    total = roll_up(fitted, said).query("level == 'total'")
-    assert np.allclose(total["mean"], said.frame.groupby("on")["mean"].sum())
-    assert lead_time_demand(fitted, said, 3)["q95"].gt(0).all()
+    assert not fitted.backtest.cutoffs
+    forecast = fitted.predict()
+    total = roll_up(fitted, forecast).query("level == 'total'")
+    assert np.allclose(total["mean"], forecast.frame.groupby("on")["mean"].sum())
+    assert lead_time_demand(fitted, forecast, 3)["q95"].gt(0).all()
 
 
 def test_lead_time_demand_is_less_uncertain_than_its_days_together(quick: Fitted) -> None:
-    said = quick.predict()
-    plan = lead_time_demand(quick, said, {f"s{k}": 5 if k % 2 else 3 for k in range(6)})
+    forecast = quick.predict()
+    plan = lead_time_demand(quick, forecast, {f"s{k}": 5 if k % 2 else 3 for k in range(6)})
     assert plan["periods"].tolist() == [3, 5, 3, 5, 3, 5]
-    first = said.frame[(said.frame["step"] <= 3) & (said.frame["series_id"] == "s0")]
+    first = forecast.frame[(forecast.frame["step"] <= 3) & (forecast.frame["series_id"] == "s0")]
     mean, q95 = (float(plan[name].to_numpy()[0]) for name in ("mean", "q95"))
     assert mean == pytest.approx(first["mean"].sum())
     assert mean < q95 < first["q95"].sum() * 1.05
@@ -70,10 +70,10 @@ def test_the_sum_of_independent_days_has_the_quantiles_of_its_distribution() -> 
 
 
 def test_one_gross_error_of_the_past_does_not_multiply_the_stock(quick: Fitted) -> None:
-    said, tested = quick.predict(), quick.backtest
+    forecast, tested = quick.predict(), quick.backtest
     wrong = replace(tested, truth=np.concatenate([tested.truth[:1] * 50, tested.truth[1:]]))
-    usual = lead_time_demand(quick, said, 5)
-    after = lead_time_demand(replace(quick, backtest=wrong), said, 5)
+    usual = lead_time_demand(quick, forecast, 5)
+    after = lead_time_demand(replace(quick, backtest=wrong), forecast, 5)
     assert (after["q95"] > usual["q95"]).all()
     assert (after["q95"] < 2.5 * after["mean"]).all()
 
@@ -106,7 +106,7 @@ def test_effects_that_cannot_be_estimated_are_said(panel: Panel) -> None:
     with pytest.raises(UsageError, match="price: not among the known features promotion"):
         effects(panel, ("price",))
     with pytest.raises(UsageError, match="promotion never changes"):
-        effects(Panel(panel.frame.assign(promotion=1.0), "D", panel.known), ("promotion",))
+        effects(Panel(panel.frame.assign(promotion=1.0), "D", panel.covariates), ("promotion",))
     with pytest.raises(UsageError, match="not above 0"):
         effects(panel, (), ("promotion",))
     assert isinstance(effects(panel, ("promotion",)), pd.DataFrame)

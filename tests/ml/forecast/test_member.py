@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from ml.forecast.members import arima
 from ml.forecast.members.member import on_all_cores
-from ml.forecast.panel.decomposition import Baseline, baseline
+from ml.forecast.panel.decomposition import Decomposition, decompose
 from ml.forecast.panel.panel import Array, History
 from tests.ml.forecast.conftest import HORIZON, QUICK, made_up
 
@@ -22,39 +22,39 @@ SERIES = 150
 STUCK = """
 import os, pathlib, sys, time
 from ml.forecast.members.member import on_all_cores
-from ml.forecast.panel.decomposition import baseline
+from ml.forecast.panel.decomposition import decompose
 from tests.ml.forecast.conftest import HORIZON, QUICK, made_up
 
-def said(history, shared):
+def forecast(history, shared):
     pathlib.Path(sys.argv[1], str(os.getpid())).touch()
     time.sleep(100)
 
 history = (cube := made_up(150).cube).until(cube.length, HORIZON)
-on_all_cores(said, history, baseline(history, QUICK))
+on_all_cores(forecast, history, decompose(history, QUICK))
 """
 
 
-def levels(history: History, shared: Baseline) -> Array:
+def levels(history: History, shared: Decomposition) -> Array:
     return np.repeat(np.nanmean(shared.z, axis=1)[:, None], history.horizon, axis=1)
 
 
 def test_what_all_cores_say_is_what_one_says() -> None:
     history = (cube := made_up(SERIES).cube).until(cube.length, HORIZON)
-    shared = baseline(history, QUICK)
+    shared = decompose(history, QUICK)
     assert np.array_equal(on_all_cores(levels, history, shared), levels(history, shared))
 
 
 def test_arima_takes_one_thread_of_what_the_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
-    def threads(history: History, shared: Baseline) -> Array:
+    def threads(history: History, shared: Decomposition) -> Array:
         seen.extend(library["num_threads"] for library in threadpool_info())
         return levels(history, shared)
 
     monkeypatch.setattr(arima, "_forecasts", threads)
     history = (cube := made_up().cube).until(cube.length, HORIZON)
     with threadpool_limits(2):
-        arima.Arima().forecast(history, baseline(history, QUICK))
+        arima.Arima().forecast(history, decompose(history, QUICK))
     assert set(seen) == {1}
 
 

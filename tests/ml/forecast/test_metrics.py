@@ -20,17 +20,17 @@ def test_scale_is_the_seasonal_naive_error_of_the_past() -> None:
 
 
 def test_measures_by_hand() -> None:
-    truth, said = np.array([[10.0, 20.0], [np.nan, 30.0]]), np.array([[12.0, 16.0], [99.0, 33.0]])
-    assert metrics.mase(truth, said, np.array([2.0, 3.0])).tolist() == [1.5, 1.0]
-    assert metrics.wape(truth, said) == pytest.approx(9 / 60)
-    assert metrics.bias(truth, said) == pytest.approx(1 / 60)
-    assert metrics.coverage(truth, said - 3, said + 3) == pytest.approx(2 / 3)
-    assert metrics.pinball(truth, said, 0.9, np.ones(2)) == pytest.approx(((0.2 + 3.6) / 2 + 0.3) / 2)
+    truth, forecast = np.array([[10.0, 20.0], [np.nan, 30.0]]), np.array([[12.0, 16.0], [99.0, 33.0]])
+    assert metrics.mase(truth, forecast, np.array([2.0, 3.0])).tolist() == [1.5, 1.0]
+    assert metrics.wape(truth, forecast) == pytest.approx(9 / 60)
+    assert metrics.bias(truth, forecast) == pytest.approx(1 / 60)
+    assert metrics.coverage(truth, forecast - 3, forecast + 3) == pytest.approx(2 / 3)
+    assert metrics.pinball(truth, forecast, 0.9, np.ones(2)) == pytest.approx(((0.2 + 3.6) / 2 + 0.3) / 2)
 
 
 def test_of_nothing_sold_no_share_can_be_had() -> None:
-    nothing, said = np.zeros((2, 3)), np.ones((2, 3))
-    assert np.isnan([metrics.wape(nothing, said), metrics.bias(nothing, said)]).all()
+    nothing, forecast = np.zeros((2, 3)), np.ones((2, 3))
+    assert np.isnan([metrics.wape(nothing, forecast), metrics.bias(nothing, forecast)]).all()
 
 
 def test_a_paired_ratio_has_its_interval() -> None:
@@ -46,8 +46,8 @@ def test_names_of_quantiles() -> None:
 def test_heavy_libraries_are_imported_only_where_they_are_needed() -> None:
     heavy = {"tensorflow", "keras", "prophet", "statsmodels", "lightgbm"}
     code = f"import sys, ml.forecast.ensemble; print({heavy} & set(sys.modules))"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "set()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_seasons_of_weeks_and_months_are_found(
         y = 100 * (number + 1) * season * np.exp(0.05 * random.normal(size=len(on)))
         y[periods:] = np.nan
         frames.append(pd.DataFrame({"series_id": f"s{number}", "on": on, "y": y}))
-    said = fit(Panel(pd.concat(frames), frequency), horizon, QUICK).predict().frame
-    planted = 100 * (said["series_id"].str[1:].astype(int) + 1) * season[periods - 1 + said["step"].to_numpy()]
-    assert np.abs(said["median"] / planted - 1).mean() < 0.06
-    assert np.abs(said["mean"].sum() / planted.sum() - 1) < 0.05
+    forecast = fit(Panel(pd.concat(frames), frequency), horizon, QUICK).predict().frame
+    planted = 100 * (forecast["series_id"].str[1:].astype(int) + 1) * season[periods - 1 + forecast["step"].to_numpy()]
+    assert np.abs(forecast["median"] / planted - 1).mean() < 0.06
+    assert np.abs(forecast["mean"].sum() / planted.sum() - 1) < 0.05

@@ -92,7 +92,7 @@ def test_holidays_without_sales_are_days_off_ahead_and_promotions_are_none() -> 
     assert np.flatnonzero(found[0]).tolist() == [10, 40, 70, 105]
 
 
-def test_an_opening_plan_goes_before_what_is_told() -> None:
+def test_a_plan_of_closures_goes_before_what_is_told() -> None:
     dates = days(120)
     y = sold(dates, 120)
     y[0, 60:80] = 0
@@ -104,10 +104,10 @@ def test_an_opening_plan_goes_before_what_is_told() -> None:
     reopens = (frame["series_id"] == "s1") & frame["on"].isin(dates[dates.dayofweek == SUNDAY][-1:])
     frame["open"] = (((frame["on"].dt.dayofweek != SUNDAY) & ~rebuilt) | reopens).astype(float)
     panel = Panel(frame, "D", ("open",))
-    assert panel.cube.known == ()
+    assert panel.cube.covariates == ()
     assert np.isnan(panel.cube.until(120, 14).y[0, 60:80]).all()
-    said = fit(panel, 14, Settings(members=("arima",), origins=2)).predict().frame
-    planned = said.merge(frame[["series_id", "on", "open"]], on=["series_id", "on"])
+    forecast = fit(panel, 14, Settings(members=("arima",), origins=2)).predict().frame
+    planned = forecast.merge(frame[["series_id", "on", "open"]], on=["series_id", "on"])
     assert ((planned["median"] == 0) == (planned["open"] == 0)).all()
 
 
@@ -116,7 +116,7 @@ def test_nothing_is_expected_of_a_day_off() -> None:
     y = sold(dates, 120)
     rows = [(f"s{k}", day, y[k, n] if n < 120 else np.nan) for k in range(3) for n, day in enumerate(dates)]
     panel = Panel(pd.DataFrame(rows, columns=["series_id", "on", "y"]), "D")
-    said = fit(panel, 14, Settings(members=("arima",), origins=2)).predict().frame
-    is_off = said["on"].dt.dayofweek == SUNDAY
-    assert (said.loc[is_off, ["mean", "median", "q025", "q975"]] == 0).all(axis=None)
-    assert said.loc[~is_off, "median"].between(15, 25).all()
+    forecast = fit(panel, 14, Settings(members=("arima",), origins=2)).predict().frame
+    is_off = forecast["on"].dt.dayofweek == SUNDAY
+    assert (forecast.loc[is_off, ["mean", "median", "q025", "q975"]] == 0).all(axis=None)
+    assert forecast.loc[~is_off, "median"].between(15, 25).all()

@@ -14,12 +14,12 @@ from tests.ml.forecast.conftest import made_up
 def test_gaps_are_refused(panel: Panel) -> None:
     frame = panel.frame.drop(index=panel.frame.index[40])
     with pytest.raises(UsageError, match="1 series have gaps"):
-        _ = Panel(frame, "D", panel.known).cube
+        _ = Panel(frame, "D", panel.covariates).cube
 
 
 def test_repeated_periods_are_refused(panel: Panel) -> None:
     with pytest.raises(UsageError, match="1 rows of the panel repeat"):
-        Panel(pd.concat([panel.frame, panel.frame.head(1)]), "D", panel.known)
+        Panel(pd.concat([panel.frame, panel.frame.head(1)]), "D", panel.covariates)
 
 
 def test_unknown_columns_frequencies_and_empty_panels_are_refused(panel: Panel) -> None:
@@ -28,14 +28,14 @@ def test_unknown_columns_frequencies_and_empty_panels_are_refused(panel: Panel) 
     with pytest.raises(UsageError, match="daily"):
         Panel(panel.frame, "H")  # type: ignore[arg-type]  # what is tested
     with pytest.raises(UsageError, match="nothing to learn from"):
-        Panel(panel.frame.assign(y=np.nan), "D", panel.known)
+        Panel(panel.frame.assign(y=np.nan), "D", panel.covariates)
     with pytest.raises(UsageError, match="infinite values in promotion"):
-        Panel(panel.frame.assign(promotion=np.inf), "D", panel.known)
+        Panel(panel.frame.assign(promotion=np.inf), "D", panel.covariates)
 
 
 def test_periods_between_the_weeks_are_refused(panel: Panel) -> None:
     with pytest.raises(UsageError, match="between its W periods"):
-        _ = Panel(panel.frame, "W", panel.known).cube
+        _ = Panel(panel.frame, "W", panel.covariates).cube
 
 
 def test_a_price_that_is_blank_where_nothing_was_sold_is_a_leak() -> None:
@@ -46,7 +46,7 @@ def test_a_price_that_is_blank_where_nothing_was_sold_is_a_leak() -> None:
     frame["list_price"] = 10.0
     leaky = Panel(frame, "D", ("promotion", "price", "list_price"))
     assert list(leaking(leaky)) == ["price"]
-    assert leaky.cube.known == ("promotion", "list_price")
+    assert leaky.cube.covariates == ("promotion", "list_price")
 
 
 def test_demand_classes() -> None:

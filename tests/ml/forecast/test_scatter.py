@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from ml.forecast.ensemble import fit
-from ml.forecast.panel.decomposition import baseline
+from ml.forecast.panel.decomposition import decompose
 from ml.forecast.panel.panel import Panel
-from ml.forecast.uncertainty.smearing import scatter
+from ml.forecast.uncertainty.smearing import smearing_of
 from tests.ml.forecast.conftest import HORIZON, QUICK, with_y
 
 DAYS, SIGMA = 100, {"calm": 0.1, "wild": 0.9}
@@ -29,7 +29,7 @@ def noisy(series: int = 12) -> Panel:
 
 def test_a_mean_lies_above_its_median_as_far_as_its_category_varies() -> None:
     history = (cube := noisy().cube).until(cube.length, HORIZON)
-    found = scatter(history, baseline(history, QUICK), np.ones(len(history.ids), bool)).smearing
+    found = smearing_of(history, decompose(history, QUICK), np.ones(len(history.ids), bool)).smearing
     calm = np.array(history.category) == "calm"
     assert found[calm] == pytest.approx(np.exp(0.1**2 / 2), rel=0.06)  # drawn to the others a little
     assert found[~calm] == pytest.approx(np.exp(0.9**2 / 2), rel=0.12)
@@ -37,7 +37,7 @@ def test_a_mean_lies_above_its_median_as_far_as_its_category_varies() -> None:
 
 def test_noise_is_what_single_periods_vary_around_their_level() -> None:
     history = (cube := noisy().cube).until(cube.length, HORIZON)
-    found = scatter(history, baseline(history, QUICK), np.ones(len(history.ids), bool))
+    found = smearing_of(history, decompose(history, QUICK), np.ones(len(history.ids), bool))
     calm = np.array(history.category) == "calm"
     for mine, sigma in ((calm, 0.1), (~calm, 0.9)):
         mean = 200 * np.exp(sigma**2 / 2)
@@ -48,23 +48,25 @@ def test_noise_is_what_single_periods_vary_around_their_level() -> None:
 def test_a_series_without_a_sale_has_no_noise() -> None:
     panel = with_y(noisy(2), "calm 0", 0.0)
     history = panel.cube.until(panel.cube.length, HORIZON)
-    found = scatter(history, baseline(history, QUICK), np.ones(4, bool))
+    found = smearing_of(history, decompose(history, QUICK), np.ones(4, bool))
     assert (found.noise[0], found.usual[0]) == (0, 0)
     assert np.isfinite([found.noise, found.usual, found.smearing]).all()
 
 
-def test_a_young_shop_without_an_origin_has_means_too() -> None:
+def test_a_young_shop_without_a_cutoff_has_means_too() -> None:
     panel = noisy()
     known = panel.frame["y"].notna()
-    young = Panel(panel.frame[~known | (panel.frame["on"] >= panel.cut - pd.Timedelta(days=49))], "D", (), panel.groups)
+    young = Panel(
+        panel.frame[~known | (panel.frame["on"] >= panel.cutoff - pd.Timedelta(days=49))], "D", (), panel.groups
+    )
     fitted = fit(young, 60, QUICK)
-    assert not fitted.backtest.origins
-    said = fitted.predict().frame
-    wild = said[said["series_id"].str.startswith("wild")]
+    assert not fitted.backtest.cutoffs
+    forecast = fitted.predict().frame
+    wild = forecast[forecast["series_id"].str.startswith("wild")]
     assert wild["mean"].mean() == pytest.approx(200 * np.exp(0.9**2 / 2), rel=0.15)
     assert wild["median"].mean() == pytest.approx(200, rel=0.15)
 
 
 def test_where_nothing_is_regular_nothing_is_known() -> None:
     history = (cube := noisy(2).cube).until(cube.length, HORIZON)
-    assert (scatter(history, baseline(history, QUICK), np.zeros(4, bool)).smearing == 1).all()
+    assert (smearing_of(history, decompose(history, QUICK), np.zeros(4, bool)).smearing == 1).all()

@@ -14,13 +14,13 @@ from ml.recommend.candidates.pool import pool
 from ml.recommend.candidates.popularity import LAST_YEAR
 from ml.recommend.data.history import History
 from ml.recommend.data.snapshot import Snapshot
-from ml.recommend.lists.co_purchases import CoPurchases, cart_suggestions, item_neighbours
+from ml.recommend.lists.co_purchases import CoPurchases, cart_suggestions, product_neighbors
 from ml.recommend.lists.coverage import spread
 from ml.recommend.lists.reasons import Reasons
 from ml.recommend.ranking.features import ranks
 from ml.recommend.ranking.pairs import pair_table
 
-CUT = date(2024, 3, 31)
+CUTOFF = date(2024, 3, 31)
 
 
 def _history(*orders: tuple[str, str, date, str]) -> History:
@@ -35,7 +35,7 @@ def _history(*orders: tuple[str, str, date, str]) -> History:
         .sort("product_id")
         .with_columns(("text " + pl.col("product_id")).alias("text"))
     )
-    return History(events, texts, CUT)
+    return History(events, texts, CUTOFF)
 
 
 HISTORY = _history(
@@ -129,7 +129,7 @@ def test_what_the_alike_of_late_bought_first() -> None:
         ("dan", "o6", date(2024, 2, 1), "fan"),
     )
     snapshot = Snapshot.of(history, 180)
-    scores = neighbors.alike_first(snapshot, neighbours=2, days=10)(np.arange(4))
+    scores = neighbors.alike_first(snapshot, neighbors=2, days=10)(np.arange(4))
     bought_by = {name: set(snapshot.products.filter(pl.Series(scores[row] > 0))) for row, name in enumerate("abcd")}
     assert bought_by == {"a": set(), "b": {"jar"}, "c": {"jar"}, "d": set()}
     assert not neighbors.alike_first(snapshot, days=0)(np.arange(4)).any()
@@ -154,9 +154,9 @@ def test_equal_scores_share_their_place() -> None:
     assert found.tolist() == [1.5, 0, 1.5, 0]
 
 
-def test_neighbours_and_carts() -> None:
-    near = item_neighbours(HISTORY, 5)
-    assert near.filter(pl.col("product_id") == "jar")["neighbour_id"].to_list() == ["cup"]
+def test_neighbors_and_carts() -> None:
+    near = product_neighbors(HISTORY, 5)
+    assert near.filter(pl.col("product_id") == "jar")["neighbor_id"].to_list() == ["cup"]
     assert near["evidence"].to_list() == [2, 2]
     counted = CoPurchases(HISTORY)
     beside = counted.suggest(["jar", "unheard of"], 2)
