@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ml.forecast.design import filled
-from ml.forecast.panel import Array, History
+from ml.forecast.panel.design import filled
+from ml.forecast.panel.panel import Array, History
 
 
 def seasonal_naive(history: History) -> Array:

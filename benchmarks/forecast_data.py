@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 
 from benchmarks.real_shop import DATA, folder_of
 from lakehouse.errors import UsageError
-from ml.forecast.panel import Panel
+from ml.forecast.panel.panel import Panel
 
 _CHOSEN_BY, _PRODUCTS = 469, 30
 MARKDOWNS = tuple(f"MarkDown{number}" for number in range(1, 6))

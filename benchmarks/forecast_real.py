@@ -27,12 +27,12 @@ from benchmarks.forecast_contenders import CONTENDERS
 from benchmarks.forecast_data import online_retail, orange_juice, stallion, walmart
 from benchmarks.measure import cpu_seconds
 from lakehouse.errors import UsageError
-from ml.forecast.baseline import to_units
+from ml.forecast.backtest.backtest import LEAST_BEFORE, Backtest, Cutoff, forecast_from, when_open
+from ml.forecast.backtest.metrics import bias, coverage, mase, naive_scale, paired_ratio, wape
 from ml.forecast.ensemble import Fitted
 from ml.forecast.lead_time import lead_time_demand
-from ml.forecast.metrics import bias, coverage, mase, naive_scale, paired_ratio, wape
-from ml.forecast.origins import LEAST_BEFORE, Backtest, Origin, origin, when_open
-from ml.forecast.panel import Array, Panel
+from ml.forecast.panel.decomposition import to_units
+from ml.forecast.panel.panel import Array, Panel
 from ml.forecast.settings import MEMBERS, Settings
 
 THREE = ("arima", "prophet", "lstm")
@@ -87,13 +87,13 @@ def measure(panel: Panel, cuts: tuple[int, ...], horizon: int, settings: Setting
     stocks: list[float] = []
     bounds: dict[int, list[tuple[Array, Array]]] = {80: [], 95: []}
     cpu: dict[str, float] = {}
-    origins: dict[int, Origin] = {}
+    origins: dict[int, Cutoff] = {}
     for cut in cuts:
         earlier = [cut - horizon * k for k in range(settings.origins, 0, -1)]
         before = [one for one in earlier if one >= LEAST_BEFORE[cube.frequency]]
         for one in [*before, cut]:
             if one not in origins:
-                origins[one], seconds = _timed(partial(origin, cube.until(one, horizon), settings))
+                origins[one], seconds = _timed(partial(forecast_from, cube.until(one, horizon), settings))
                 cpu["four"] = seconds  # of the latest, the longest history
         history = cube.until(cut, horizon)
         as_sold = replace(history, y=cube.y[:, :cut])  # days off are a notion of ours

@@ -10,8 +10,8 @@ import polars as pl
 
 from benchmarks.real_shop import DATA, folder_of
 from lakehouse.errors import UsageError
-from ml.recommend.history import History
-from ml.recommend.ratings import SETTINGS, history_of_ratings
+from ml.recommend.data.history import History
+from ml.recommend.data.ratings import SETTINGS, history_of_ratings
 
 MOVIES = DATA / "movielens_100k"
 GROCER = DATA / "complete_journey_sample"
@@ -54,7 +54,7 @@ def complete_journey() -> tuple[History, pl.DataFrame]:
 def movielens() -> tuple[History, pl.DataFrame]:
     """MovieLens 100k, ratings of 4 and more as feedback, the last film of everyone left out."""
     whole = history_of_ratings(ratings("u.data.gz").rename({"time": "rated_at"}))
-    history = History(whole.events, titles(), whole.cut).before(whole.cut - timedelta(days=SETTINGS.window))
+    history = History(whole.events, titles(), whole.cutoff).before(whole.cutoff - timedelta(days=SETTINGS.window))
     return history, whole.events
 
 

@@ -21,13 +21,16 @@ import polars as pl
 
 from benchmarks import recommend_data as data
 from lakehouse.errors import UsageError
-from ml.recommend import als, evaluate, metrics, ratings
-from ml.recommend.baselines import baselines, ranked
-from ml.recommend.candidates import TASKS, Task
-from ml.recommend.history import History
+from ml.recommend import evaluation
+from ml.recommend.candidates import als
+from ml.recommend.candidates.pool import TASKS, Task
+from ml.recommend.data import ratings
+from ml.recommend.data.history import History
+from ml.recommend.data.snapshot import Ints, Snapshot
 from ml.recommend.hybrid import Hybrid, train
+from ml.recommend.lists import metrics
+from ml.recommend.lists.baselines import baselines, ranked
 from ml.recommend.settings import Settings
-from ml.recommend.snapshot import Ints, Snapshot
 from ml.recommend.training import ALS
 
 CUTS = {"validation": date(2011, 10, 10), "test": date(2011, 11, 9)}
@@ -75,9 +78,9 @@ def measure(asked: argparse.Namespace) -> None:
         settings = Settings()
     fit = _als(asked.als)
     snapshot = Snapshot.of(history, settings.active)
-    bought = evaluate.truths(history, events, settings.window)
+    bought = evaluation.truths(history, events, settings.window)
     rows = snapshot.rows_of(bought["ALL"]["customer_id"].unique().sort())
-    print(f"{asked.shop}, cut {history.cut}: {len(rows)} customers, {snapshot.shape[1]} active products")
+    print(f"{asked.shop}, cut {history.cutoff}: {len(rows)} customers, {snapshot.shape[1]} active products")
     started = time.process_time()
     factors = fit(als.interactions(snapshot))
     print(f"ALS by {asked.als}: {time.process_time() - started:.0f} CPU s in this process")
@@ -126,10 +129,10 @@ def _judged(
     ranking = hybrid.rank(snapshot, rows, task)
     ours = ranking.frame(200)
     print(f"\n{task}, {bought['customer_id'].n_unique()} customers")
-    print(evaluate.quality(lists | {"hybrid": ours}, bought, snapshot))
+    print(evaluation.quality(lists | {"hybrid": ours}, bought, snapshot))
     for base in (BASES[task], "EASE", "ALS"):
         print(f"hybrid / {base}, NDCG@10 by products in history")
-        print(evaluate.against(ours, lists[base], bought, snapshot))
+        print(evaluation.against(ours, lists[base], bought, snapshot))
     pool = ranking.frame(10**6)
     known = bought.join(pool, on="customer_id", how="semi")
     recalls = {
@@ -163,7 +166,7 @@ def _coverage(
             ("all customers", everybody),
             ("judged customers alone", hybrid.recommend(history, customers, task, 10, spread=True)),
         ):
-            cost = evaluate.against(lists, base, bought[task], snapshot).row(0, named=True)
+            cost = evaluation.against(lists, base, bought[task], snapshot).row(0, named=True)
             print(
                 f"  coverage {metrics.coverage(lists, snapshot.shape[1]):.3f}, NDCG@10 x {cost['ratio']:.4f} "
                 f"({cost['low']:.4f}-{cost['high']:.4f}) {name}",
@@ -191,7 +194,7 @@ def _ablation(
     for name, (engine, chosen) in without.items():
         less = train(history, engine, chosen)
         for task in TASKS:
-            found = evaluate.against(full[task], less.rank(snapshot, rows, task).frame(10), bought[task], snapshot)
+            found = evaluation.against(full[task], less.rank(snapshot, rows, task).frame(10), bought[task], snapshot)
             row = found.row(0, named=True)
             print(f"{task}: with {name} / without {row['ratio']:.3f} ({row['low']:.3f}-{row['high']:.3f})", flush=True)
 
@@ -220,8 +223,8 @@ def _rated() -> None:
     test = test.join(good, on="customer_id", how="semi")
     print("\nOnly rated films ranked (u1, 80/20); random order is the measure of such figures")
     print(
-        evaluate.quality(
-            {name: evaluate.rated_only(snapshot, scorer, test) for name, scorer in scorers.items()}, good, snapshot
+        evaluation.quality(
+            {name: evaluation.rated_only(snapshot, scorer, test) for name, scorer in scorers.items()}, good, snapshot
         )
     )
 

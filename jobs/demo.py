@@ -52,9 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _models(lake: Lake, screen: Console) -> int:
     """Train and score every family; a family that cannot learn from so little is served by its baseline."""
-    from ml import lifecycle, scorecard, scoring, summary
+    from ml.core import lifecycle, output, scorecard, scoring
+    from ml.core.tracking import Store
     from ml.families import FAMILIES
-    from ml.tracking import Store
 
     store = Store(lake)
     steps = []
@@ -63,11 +63,11 @@ def _models(lake: Lake, screen: Console) -> int:
             train = partial(lifecycle.train, lake, store, experiment, shop, seed=0)
             training, _ = attempt(screen, "training", scoring.model_name(experiment, shop), train)
             if training:
-                screen.print(summary.of_training(training), markup=False)
+                screen.print(output.of_training(training), markup=False)
             steps += scoring.steps(experiment, shop, lifecycle.serving(store, experiment, shop))
     report = run_shown(lake, [*steps, scorecard.step(store)], screen)
     summarise(lake, report, screen)
-    screen.print(summary.of_scores(lake))
+    screen.print(output.of_scores(lake))
     return report.exit_code
 
 

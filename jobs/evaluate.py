@@ -6,9 +6,9 @@ from functools import partial
 from lakehouse.run import job
 from lakehouse.run.console import attempt, console
 from lakehouse.run.options import parser
-from ml import lifecycle, scoring, summary
+from ml.core import lifecycle, output, scoring
+from ml.core.tracking import Store
 from ml.families import FAMILIES
-from ml.tracking import Store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trained, code = attempt(screen, "evaluating", name, evaluate)
         codes.append(code)
         if trained:
-            screen.print(summary.of_evaluation(name, trained))
+            screen.print(output.of_evaluation(name, trained))
     screen.print(f"MLflow     {store.uri}", markup=False)
     return max(codes)
 

@@ -10,7 +10,7 @@ from lakehouse.run import job
 from lakehouse.run.console import console
 from lakehouse.run.options import parser
 from lakehouse.settings import load
-from ml import tracking
+from ml.core import tracking
 
 LOCAL = "sqlite:///"
 

@@ -6,9 +6,9 @@ from lakehouse.promotion import gate
 from lakehouse.run import job
 from lakehouse.run.console import console, run_shown, summarise
 from lakehouse.run.options import parser
-from ml import lifecycle, scorecard, scoring, summary
+from ml.core import lifecycle, output, scorecard, scoring
+from ml.core.tracking import Store
 from ml.families import FAMILIES
-from ml.tracking import Store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lake = job.open_lake(chosen.env, chosen.warehouse, screen)
     store = Store(lake)
     if chosen.action == "history":
-        screen.print(summary.of_moves(lifecycle.moves(lake)))
+        screen.print(output.of_moves(lifecycle.moves(lake)))
         return 0
     ((experiment, _),) = lifecycle.pairs(lake, FAMILIES[chosen.family], chosen.shop)
     version = lifecycle.roll_back(lake, store, experiment, chosen.shop, chosen.version)

@@ -6,9 +6,9 @@ from lakehouse.promotion import gate
 from lakehouse.run import job
 from lakehouse.run.console import console, run_shown, summarise
 from lakehouse.run.options import parser
-from ml import lifecycle, scoring
+from ml.core import lifecycle, scoring
+from ml.core.tracking import Store
 from ml.families import FAMILIES
-from ml.tracking import Store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ ALL: tuple[Step, ...] = (*bronze.STEPS, *silver.STEPS, *gold.STEPS)
 
 def catalogued() -> tuple[Step, ...]:
     """All steps and those into the scored tables, which run with a model: what the catalogue shows."""
-    from ml import scorecard, scoring
+    from ml.core import scorecard, scoring
     from ml.families import FAMILIES
 
     return (*ALL, *scoring.declared(FAMILIES), scorecard.step(None))

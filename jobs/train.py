@@ -6,9 +6,9 @@ from functools import partial
 from lakehouse.run import job
 from lakehouse.run.console import attempt, console, run_shown
 from lakehouse.run.options import parser
-from ml import lifecycle, scorecard, scoring, summary
+from ml.core import lifecycle, output, scorecard, scoring
+from ml.core.tracking import Store
 from ml.families import FAMILIES
-from ml.tracking import Store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         training, code = attempt(screen, "training", scoring.model_name(experiment, shop), train)
         codes.append(code)
         if training:
-            screen.print(summary.of_training(training), markup=False)
+            screen.print(output.of_training(training), markup=False)
     board = run_shown(lake, [scorecard.step(store)], screen)
     screen.print(f"MLflow     {store.uri}", markup=False)
     return max([*codes, board.exit_code])

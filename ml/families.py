@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ml.experiment import Experiment, Model
+from ml.core.experiment import Experiment, Model
 from ml.forecast.experiment import DAYS, PERIODS
 from ml.recommend.experiment import EXPERIMENT as RECOMMEND
 from ml.recommend.experiment import RATINGS

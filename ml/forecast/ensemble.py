@@ -12,16 +12,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from lakehouse.errors import UsageError
-from ml.forecast import conformal, weights
-from ml.forecast.backtest_files import load_backtest, save_backtest
-from ml.forecast.baseline import baseline, to_units
-from ml.forecast.fallback import fallbacks
+from ml.forecast.backtest import weights
+from ml.forecast.backtest.backtest import Backtest, Cutoff, ask, backtest, members
+from ml.forecast.backtest.backtest import fit as fit_members
+from ml.forecast.backtest.files import load_backtest, save_backtest
+from ml.forecast.fallback.fallback import fallbacks
 from ml.forecast.frames import Forecast, forecast_of
-from ml.forecast.member import Member
-from ml.forecast.origins import Backtest, Origin, ask, backtest, members
-from ml.forecast.origins import fit as fit_members
-from ml.forecast.panel import Array, History, Panel, leaking
+from ml.forecast.members.member import Member
+from ml.forecast.panel.decomposition import decompose, to_units
+from ml.forecast.panel.panel import Array, History, Panel, leaking
 from ml.forecast.settings import QUANTILES, Settings
+from ml.forecast.uncertainty import conformal
 
 __all__ = ["Fitted", "Forecast", "fit"]
 
@@ -32,7 +33,7 @@ _FALLBACK = "fallback"
 class Fitted:
     """An ensemble that has learnt from `panel`: its members, and the backtest that weights and intervals come from.
 
-    `dropped` says which known features are not used, and why.
+    `dropped` says which covariates are not used, and why.
     """
 
     panel: Panel
@@ -58,31 +59,33 @@ class Fitted:
         _same_kind(self.panel, panel)
         history = panel.cube.until(panel.cube.length, self.horizon)
         _future_is_known(panel, history)
-        shared = baseline(history, self.settings)
+        shared = decompose(history, self.settings)
         return self.combined(history, ask(self.asked, history, shared, fallbacks(history, shared)))
 
-    def combined(self, history: History, said: Origin) -> Forecast:
+    def combined(self, history: History, forecasts: Cutoff) -> Forecast:
         """One forecast from what the members said from a history."""
         place = {name: row for row, name in enumerate(self.panel.cube.ids)}
         where = np.array([place.get(name, -1) for name in history.ids], dtype=np.intp)
         weight = _of_series(weights.learn(self.backtest), where, axis=1)
-        median = weights.combine(said.logs, weight)
-        mean = said.expected(median)
-        quantiles = self.quantiles(said, median, where)
-        _like_their_past(quantiles, said, history)
+        median = weights.combine(forecasts.logs, weight)
+        mean = forecasts.expected(median)
+        quantiles = self.quantiles(forecasts, median, where)
+        _like_their_past(quantiles, forecasts, history)
         _nothing_below_the_least(quantiles, history)
         off = history.closed[:, history.length :]
         mean[off], quantiles[:, off] = 0.0, 0.0
-        return forecast_of(history, said, self.settings.members, weight, mean, np.sort(quantiles, axis=0))
+        return forecast_of(history, forecasts, self.settings.members, weight, mean, np.sort(quantiles, axis=0))
 
     def medians(self) -> Array:
-        """What the ensemble would have said at the rolling origins, on their log scale, (origins, series, horizon)."""
+        """What the ensemble would have said at the rolling cutoffs, on their log scale, (cutoffs, series, horizon)."""
         weight = weights.learn(self.backtest)
-        return np.stack([weights.combine(one.logs, weight) for one in self.backtest.origins])
+        return np.stack([weights.combine(one.logs, weight) for one in self.backtest.cutoffs])
 
     def expected(self) -> Array:
-        """The means that the ensemble would have said at the rolling origins, in units of y."""
-        return np.stack([one.expected(said) for said, one in zip(self.medians(), self.backtest.origins, strict=True)])
+        """The means that the ensemble would have said at the rolling cutoffs, in units of y."""
+        return np.stack(
+            [one.expected(median) for median, one in zip(self.medians(), self.backtest.cutoffs, strict=True)]
+        )
 
     def save(self, folder: Path) -> None:
         """Write the ensemble as plain files into a new folder: Parquet, JSON, npz and the members' own."""
@@ -98,7 +101,7 @@ class Fitted:
             "horizon": self.horizon,
             "settings": asdict(self.settings),
             "frequency": self.panel.frequency,
-            "known": self.panel.known,
+            "known": self.panel.covariates,
         }
         (folder / "ensemble.json").write_text(json.dumps(about, indent=1))
         save_backtest(self.backtest, folder)
@@ -120,30 +123,30 @@ class Fitted:
             member.load(folder)
         return Fitted(panel, about["horizon"], settings, asked, load_backtest(folder), leaking(panel))
 
-    def quantiles(self, said: Origin, median: Array, where: npt.NDArray[np.intp]) -> Array:
+    def quantiles(self, forecasts: Cutoff, median: Array, where: npt.NDArray[np.intp]) -> Array:
         """Quantiles (levels, series, horizon) in units of y; a regular series' middle one is the ensemble's median."""
         tested = self.backtest
-        if tested.origins:
-            last, telling = tested.origins[-1], tested.seasoned
+        if tested.cutoffs:
+            last, telling = tested.cutoffs[-1], tested.seasoned
             residuals = np.where(tested.alike[:, :, None], tested.true_logs - self.medians(), np.nan)
             learnt = conformal.learn(
                 residuals[telling],
-                np.stack([one.spread for one in tested.origins])[telling],
+                np.stack([one.spread for one in tested.cutoffs])[telling],
                 np.where(last.fallback.used, _FALLBACK, last.demand),
                 weights.buckets(self.horizon),
             )
             intervals = conformal.Intervals(learnt.offsets, _of_series(learnt.width, where, axis=0))
         else:
-            intervals = conformal.untaught(said.spread, self.horizon)
-        logs = intervals.around(median, np.where(said.fallback.used, _FALLBACK, said.demand))
-        regular = ~said.fallback.used
+            intervals = conformal.untaught(forecasts.spread, self.horizon)
+        logs = intervals.around(median, np.where(forecasts.fallback.used, _FALLBACK, forecasts.demand))
+        regular = ~forecasts.fallback.used
         logs[QUANTILES.index(0.5), regular] = median[regular]
-        found = np.stack([to_units(one, said.unit) for one in logs])
+        found = np.stack([to_units(one, forecasts.unit) for one in logs])
         return _whole(found) if _counts_pieces(self.panel) else found
 
 
 def fit(panel: Panel, horizon: int, settings: Settings | None = None) -> Fitted:
-    """Learn to forecast `horizon` periods: members from all data, weights and intervals from rolling origins."""
+    """Learn to forecast `horizon` periods: members from all data, weights and intervals from rolling cutoffs."""
     settings = settings or Settings()
     if horizon < 1:
         raise UsageError(f"horizon {horizon}: forecast at least 1 period")
@@ -152,16 +155,16 @@ def fit(panel: Panel, horizon: int, settings: Settings | None = None) -> Fitted:
         raise UsageError(f"the panel has {cube.length} known periods: at least 4 are needed to forecast anything")
     tested = backtest(cube, horizon, settings)
     history = cube.until(cube.length, horizon)
-    shared = baseline(history, settings)
+    shared = decompose(history, settings)
     asked = members(settings)
     fit_members(asked, history, shared, fallbacks(history, shared))
     return Fitted(panel, horizon, settings, asked, tested, leaking(panel))
 
 
 def _same_kind(learnt: Panel, panel: Panel) -> None:
-    if (learnt.frequency, learnt.known) != (panel.frequency, panel.known):
+    if (learnt.frequency, learnt.covariates) != (panel.frequency, panel.covariates):
         here, there = (
-            f"{one.frequency} periods with {', '.join(one.known) or 'no features'}" for one in (panel, learnt)
+            f"{one.frequency} periods with {', '.join(one.covariates) or 'no features'}" for one in (panel, learnt)
         )
         raise UsageError(
             f"the panel has {here}, the ensemble learnt from {there}: train again, or build the panel alike"
@@ -169,11 +172,11 @@ def _same_kind(learnt: Panel, panel: Panel) -> None:
 
 
 def _future_is_known(panel: Panel, history: History) -> None:
-    """Features that all end at the cut were forgotten, not unknown."""
-    if history.known and not np.isfinite(history.x[:, history.length :]).any():
+    """Features that all end at the cutoff were forgotten, not unknown."""
+    if history.covariates and not np.isfinite(history.x[:, history.length :]).any():
         raise UsageError(
-            f"no future values of {', '.join(history.known)} after {panel.cut:%F}, for {history.horizon} periods of "
-            f"{len(history.ids)} series: add rows with what is planned (NaN where nothing is known yet)"
+            f"no future values of {', '.join(history.covariates)} after {panel.cutoff:%F}, for {history.horizon} "
+            f"periods of {len(history.ids)} series: add rows with what is planned (NaN where nothing is known yet)"
         )
 
 
@@ -196,19 +199,19 @@ def _whole(quantiles: Array) -> Array:
     return rounded
 
 
-def _like_their_past(quantiles: Array, said: Origin, history: History) -> None:
+def _like_their_past(quantiles: Array, forecasts: Cutoff, history: History) -> None:
     """Constant, negative and sporadic series, whose errors the log scale cannot hold, spread as their last year did.
 
     What a sporadic one may reach at most is also told by how far it and its like were off before.
     """
     above = np.array(QUANTILES) > 0.5
-    for row in np.flatnonzero(said.fallback.own_spread):
+    for row in np.flatnonzero(forecasts.fallback.own_spread):
         known = history.y[row][np.isfinite(history.y[row])][-history.year :]
-        if said.fallback.kinds[row] != "sporadic" or known.mean() < 0:
-            quantiles[:, row] = said.fallback.forecast[row] + np.quantile(known - known.mean(), QUANTILES)[:, None]
+        if forecasts.fallback.kinds[row] != "sporadic" or known.mean() < 0:
+            quantiles[:, row] = forecasts.fallback.forecast[row] + np.quantile(known - known.mean(), QUANTILES)[:, None]
         else:
             relative = known / (known.mean() or 1.0)  # what sold nothing in a year may well sell nothing again
-            own = said.fallback.forecast[row] * np.quantile(relative, QUANTILES)[:, None]
+            own = forecasts.fallback.forecast[row] * np.quantile(relative, QUANTILES)[:, None]
             quantiles[:, row] = np.where(above[:, None], np.maximum(own, quantiles[:, row]), own)
 
 

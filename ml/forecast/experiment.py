@@ -22,12 +22,12 @@ from gold.demand import (
 from gold.sales import sales_by_country, sales_daily
 from gold.vocabulary import as_declared
 from lakehouse.declare.table import Read, Table
-from ml.experiment import Experiment, Frames, Output, Served
-from ml.forecast import panels
+from ml.core.experiment import Experiment, Frames, Output, Served
 from ml.forecast.frames import Forecast
 from ml.forecast.lead_time import LEVELS
 from ml.forecast.model import ForecastModel, SeasonalNaive
-from ml.forecast.panel import Panel
+from ml.forecast.panel import panels
+from ml.forecast.panel.panel import Panel
 from ml.forecast.settings import column
 from ml.forecast.training import train_days, train_periods
 from silver import calendar, products, promotions
@@ -37,7 +37,7 @@ LEAD_TIME_DAYS = 14
 
 
 @dataclass(frozen=True)
-class Said:
+class ShopForecast:
     """The forecast of a shop's series as of now; several tables are made from it."""
 
     panel: Panel
@@ -45,59 +45,59 @@ class Said:
     shop_id: str
 
 
-def _say(served: Served, frames: Frames) -> Said:
-    if "said" not in served.once:
+def _forecast(served: Served, frames: Frames) -> ShopForecast:
+    if "forecast" not in served.cache:
         driver = frames["demand_daily"] if "demand_daily" in frames else frames["demand_periods"]
         panel = panels.of_products(frames) if "demand_daily" in frames else panels.of_periods(frames)
         row = driver.select("shop_id").first()
-        served.once["said"] = Said(panel, served.model.series(panel), row["shop_id"] if row else "")
-    said: Said = served.once["said"]
-    return said
+        served.cache["forecast"] = ShopForecast(panel, served.model.series(panel), row["shop_id"] if row else "")
+    shop: ShopForecast = served.cache["forecast"]
+    return shop
 
 
 def demand(served: Served, frames: Frames) -> DataFrame:
     """Every series, category and the total, period by period."""
-    said = _say(served, frames)
-    series = said.forecast.frame.assign(level="series")
-    above = served.model.levels(said.panel, said.forecast).rename(columns={"name": "series_id"})
+    shop = _forecast(served, frames)
+    series = shop.forecast.frame.assign(level="series")
+    above = served.model.reconcile(shop.panel, shop.forecast).rename(columns={"name": "series_id"})
     rows = pd.concat([series, above.assign(is_fallback=False, fallback=None)], ignore_index=True)
-    rows = rows.assign(frequency=said.panel.frequency, shop_id=said.shop_id).rename(columns={"on": "period_on"})
+    rows = rows.assign(frequency=shop.panel.frequency, shop_id=shop.shop_id).rename(columns={"on": "period_on"})
     return _table(rows, served, frames, demand_forecast.TABLE)
 
 
 def members(served: Served, frames: Frames) -> DataFrame:
     """Each member's forecast; where a plain rule stands in, that one alone."""
-    said = _say(served, frames)
+    shop = _forecast(served, frames)
     keys = ["series_id", "on"]
-    rules = said.forecast.frame.loc[said.forecast.frame["is_fallback"], [*keys, "mean"]]
-    voting = said.forecast.members.merge(said.forecast.frame[[*keys, "is_fallback"]], on=keys)
+    rules = shop.forecast.frame.loc[shop.forecast.frame["is_fallback"], [*keys, "mean"]]
+    voting = shop.forecast.members.merge(shop.forecast.frame[[*keys, "is_fallback"]], on=keys)
     voting = voting[~voting["is_fallback"]].drop(columns="is_fallback")
     plain = rules.rename(columns={"mean": "forecast"}).assign(member="plain rule", weight=1.0)
     rows = pd.concat([voting, plain], ignore_index=True).rename(columns={"on": "period_on"})
-    return _table(rows.assign(shop_id=said.shop_id), served, frames, forecast_members.TABLE)
+    return _table(rows.assign(shop_id=shop.shop_id), served, frames, forecast_members.TABLE)
 
 
 def metrics(served: Served, frames: Frames) -> DataFrame:
     """What was measured when the model was trained."""
-    said = _say(served, frames)
-    return _table(served.model.measured.assign(shop_id=said.shop_id), served, frames, forecast_metrics.TABLE)
+    shop = _forecast(served, frames)
+    return _table(served.model.measured.assign(shop_id=shop.shop_id), served, frames, forecast_metrics.TABLE)
 
 
 def revenue(served: Served, frames: Frames) -> DataFrame:
     """The shop's net revenue, day by day."""
-    said = _say(served, frames)
+    shop = _forecast(served, frames)
     rows = served.model.of_revenue(panels.of_revenue(frames)).rename(columns={"on": "sold_on"})
-    return _table(rows.assign(shop_id=said.shop_id), served, frames, revenue_forecast.TABLE)
+    return _table(rows.assign(shop_id=shop.shop_id), served, frames, revenue_forecast.TABLE)
 
 
 def inventory(served: Served, frames: Frames) -> DataFrame:
     """What to order, from the quantiles of the demand over the lead time (order up to two lead times of demand)."""
-    said = _say(served, frames)
-    ids = list(said.panel.cube.ids)
+    shop = _forecast(served, frames)
+    ids = list(shop.panel.cube.ids)
     stock = frames["stock_position"].select("product_id", "on_hand", "on_order", "lead_time_days").toPandas()
     stock = stock.set_index("product_id").reindex(ids)
     days = pd.to_numeric(stock["lead_time_days"]).fillna(LEAD_TIME_DAYS).clip(lower=1).astype(int)
-    plan = served.model.lead_times(said.panel, said.forecast, dict(zip(ids, days, strict=True)))
+    plan = served.model.lead_times(shop.panel, shop.forecast, dict(zip(ids, days, strict=True)))
     plan = plan.set_index("series_id").reindex(ids)
     expected = plan["mean"].to_numpy(float)
     reorder = np.maximum(plan["q95"].to_numpy(float), expected)
@@ -113,9 +113,9 @@ def inventory(served: Served, frames: Frames) -> DataFrame:
     risk = np.array([_risk(row, position[place]) for place, (_, row) in enumerate(plan.iterrows())])
     rows = pd.DataFrame(
         {
-            "shop_id": said.shop_id,
+            "shop_id": shop.shop_id,
             "product_id": ids,
-            "as_of_on": said.panel.cut,
+            "as_of_on": shop.panel.cutoff,
             "lead_time_days": days.to_numpy(),
             "on_hand": stock["on_hand"].astype("Int64").array,
             "on_order": stock["on_order"].astype("Int64").array,
@@ -148,7 +148,7 @@ def _table(rows: pd.DataFrame, served: Served, frames: Frames, table: Table) -> 
         name = made.column_names[place]
         made = made.set_column(place, name, made.column(place).cast(pa.string()))
     frame = spark.createDataFrame(made)
-    return as_declared(served.sign(frame), table)
+    return as_declared(served.stamp(frame), table)
 
 
 _SERIES = (

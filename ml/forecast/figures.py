@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ml.forecast.ensemble import Fitted
-from ml.forecast.judgement import ENSEMBLE, NAIVE, HeldOut
+from ml.forecast.evaluation import ENSEMBLE, NAIVE, HeldOut
 from ml.forecast.settings import QUANTILES
 
 _SHOWN = 6
@@ -28,17 +28,17 @@ def of(fitted: Fitted, seen: HeldOut) -> dict[str, Figure]:
 def against_truth(fitted: Fitted, seen: HeldOut) -> Figure:
     """The largest series with what was said of the periods held out, and the 80 and 95 % intervals."""
     cube = fitted.panel.cube
-    cut = cube.length - fitted.horizon
-    past = min(cut, 2 * fitted.horizon)
-    largest = np.argsort(-np.nansum(cube.y[:, :cut], axis=1))[:_SHOWN]
+    cutoff = cube.length - fitted.horizon
+    past = min(cutoff, 2 * fitted.horizon)
+    largest = np.argsort(-np.nansum(cube.y[:, :cutoff], axis=1))[:_SHOWN]
     figure = Figure(figsize=(11, 2.3 * -(-len(largest) // 2)), layout="constrained")
     panels = figure.subplots(-(-len(largest) // 2), 2, squeeze=False)
     for panel, row in zip(panels.flat, largest, strict=False):
-        panel.plot(cube.dates[cut - past : cube.length], cube.y[row, cut - past :], color="black", linewidth=0.8)
+        panel.plot(cube.dates[cutoff - past : cube.length], cube.y[row, cutoff - past :], color="black", linewidth=0.8)
         for low, high, alpha in ((0.025, 0.975, 0.15), (0.1, 0.9, 0.25)):
             bounds = (seen.quantiles[QUANTILES.index(q), row] for q in (low, high))
             panel.fill_between(seen.dates, *bounds, color="tab:blue", alpha=alpha, linewidth=0)
-        panel.plot(seen.dates, seen.said[ENSEMBLE][row], color="tab:blue")
+        panel.plot(seen.dates, seen.forecasts[ENSEMBLE][row], color="tab:blue")
         panel.set_title(cube.ids[row], fontsize=9)
         panel.tick_params(labelsize=7)
     for panel in list(panels.flat)[len(largest) :]:
@@ -49,7 +49,7 @@ def against_truth(fitted: Fitted, seen: HeldOut) -> Figure:
 
 def members(seen: HeldOut) -> Figure:
     """MASE of everything said, smaller is better."""
-    scores = {name: float(np.nanmean(seen.errors(name))) for name in seen.said}
+    scores = {name: float(np.nanmean(seen.errors(name))) for name in seen.forecasts}
     order = sorted(scores, key=scores.__getitem__)
     figure = Figure(figsize=(7, 0.8 + 0.4 * len(order)), layout="constrained")
     panel = figure.subplots()
@@ -92,7 +92,7 @@ def effects(found: pd.DataFrame) -> Figure:
 
 def residuals(seen: HeldOut) -> Figure:
     """Forecast less truth in units of each series' seasonal-naive error: all of them, and along the horizon."""
-    scaled = (seen.said[ENSEMBLE] - seen.truth) / seen.scale[:, None]
+    scaled = (seen.forecasts[ENSEMBLE] - seen.truth) / seen.scale[:, None]
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     known = scaled[np.isfinite(scaled)]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml.forecast.baseline import to_units
-from ml.forecast.origins import Origin
-from ml.forecast.panel import Array, History
-from ml.forecast.scatter import Scatter
+from ml.forecast.backtest.backtest import Cutoff
+from ml.forecast.panel.decomposition import to_units
+from ml.forecast.panel.panel import Array, History
 from ml.forecast.settings import QUANTILES, column
+from ml.forecast.uncertainty.smearing import Smearing
 
 
 @dataclass(frozen=True)
@@ -23,37 +23,37 @@ class Forecast:
     often above as below, for single series), q025, q05, q10, q50, q90, q95, q975 (quantiles), model (members with a
     weight, or "fallback"), fallback (why members were not used, or what was missing; None where nothing), is_fallback.
     `members`, a row per series, step and member: series_id, on, member, forecast (its median), weight (0 in fallbacks).
-    `scatter` is that of the series in the frame's order; a plain rule has none.
+    `smearing` is that of the series in the frame's order; a plain rule has none.
     """
 
     frame: pd.DataFrame
     members: pd.DataFrame
-    scatter: Scatter | None = None
+    smearing: Smearing | None = None
 
 
 def forecast_of(
-    history: History, said: Origin, names: tuple[str, ...], weight: Array, mean: Array, quantiles: Array
+    history: History, forecasts: Cutoff, names: tuple[str, ...], weight: Array, mean: Array, quantiles: Array
 ) -> Forecast:
     """Tables from arrays: `weight` (members, series, horizon), `mean` (series, horizon), `quantiles` (levels, ...)."""
     keys = _keys(history)
-    used = said.fallback.used
+    used = forecasts.fallback.used
     columns: dict[str, Any] = {"mean": mean.reshape(-1), "median": quantiles[QUANTILES.index(0.5)].reshape(-1)}
     columns |= {column(level): quantiles[row].reshape(-1) for row, level in enumerate(QUANTILES)}
     voting = [" + ".join(np.array(names)[shares > 0]) for shares in weight.sum(axis=2).T]
     models = ["fallback" if falls else model for falls, model in zip(used, voting, strict=True)]
     columns["model"] = np.repeat(np.array(models, dtype=object), history.horizon)
-    columns["fallback"] = np.repeat(np.array(_reasons(history, said), dtype=object), history.horizon)
+    columns["fallback"] = np.repeat(np.array(_reasons(history, forecasts), dtype=object), history.horizon)
     columns["is_fallback"] = np.repeat(used, history.horizon)
     each = []
     for row, name in enumerate(names):
-        forecast = to_units(said.logs[row], said.unit)
+        forecast = to_units(forecasts.logs[row], forecasts.unit)
         forecast[history.closed[:, history.length :]] = 0.0
         shares = np.where(used[:, None], 0.0, weight[row])
         each.append(
             keys[["series_id", "on"]].assign(member=name, forecast=forecast.reshape(-1), weight=shares.reshape(-1))
         )
     members = pd.concat(each).sort_values(["series_id", "on"], kind="stable", ignore_index=True)
-    return Forecast(keys.assign(**columns), members, said.scatter)
+    return Forecast(keys.assign(**columns), members, forecasts.smearing)
 
 
 def _keys(history: History) -> pd.DataFrame:
@@ -67,12 +67,12 @@ def _keys(history: History) -> pd.DataFrame:
     )
 
 
-def _reasons(history: History, said: Origin) -> list[str | None]:
+def _reasons(history: History, forecasts: Cutoff) -> list[str | None]:
     """Why a series fell back, and where a future feature was not known and its usual value was taken."""
     unknown = ~np.isfinite(history.x[:, history.length :])
-    reasons = list(said.fallback.reasons)
+    reasons = list(forecasts.fallback.reasons)
     for row in np.flatnonzero(unknown.any(axis=(1, 2))):
-        some = [name for k, name in enumerate(history.known) if unknown[row, :, k].any()]
+        some = [name for k, name in enumerate(history.covariates) if unknown[row, :, k].any()]
         periods = int(unknown[row].any(axis=1).sum())
         words = f"{', '.join(some)} not known for {periods} of {history.horizon} periods: usual values taken"
         reasons[row] = f"{reasons[row]}; {words}" if reasons[row] else words

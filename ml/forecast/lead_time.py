@@ -10,14 +10,14 @@ from scipy.stats import gamma
 
 from lakehouse.errors import UsageError
 from ml.forecast.ensemble import Fitted, Forecast
-from ml.forecast.panel import Array
-from ml.forecast.scatter import Scatter
+from ml.forecast.panel.panel import Array
 from ml.forecast.settings import column
+from ml.forecast.uncertainty.smearing import Smearing
 
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
 _KNOWN = 0.6  # share of a past lead time, days off included, that must be known for its sum to count
-_UNTAUGHT = 0.1  # relative variance of a forecast where no origin tells it
-_GROSS = 0.5  # squared relative error from which an error is gross: one mistaken origin is not the rule
+_UNTAUGHT = 0.1  # relative variance of a forecast where no cutoff tells it
+_GROSS = 0.5  # squared relative error from which an error is gross: one mistaken cutoff is not the rule
 _LEVEL_BOUNDS = 0.2, 5.0
 
 
@@ -31,7 +31,7 @@ def lead_time_demand(
 
     The sum is gamma distributed around its forecast (T. A. Burgin, "The gamma distribution and inventory control",
     Operational Research Quarterly 26, 1975). Two things make its variance: the noise of single periods, which partly
-    cancel each other, and the error of the whole forecast, in proportion to it, as the rolling origins tell it.
+    cancel each other, and the error of the whole forecast, in proportion to it, as the rolling cutoffs tell it.
     """
     ids = [str(one) for one in forecast.frame["series_id"].drop_duplicates()]
     mean = forecast.frame["mean"].to_numpy(float).reshape(len(ids), fitted.horizon)
@@ -42,22 +42,22 @@ def lead_time_demand(
         raise UsageError(
             f"lead times of {asked.min()} to {asked.max()} periods: between 1 and {fitted.horizon} can be had"
         )
-    if forecast.scatter is None:
+    if forecast.smearing is None:
         raise UsageError("a forecast by a plain rule does not tell how far sums vary: ask the rule itself")
     expected, variance = np.empty(len(ids)), np.empty(len(ids))
     for length in np.unique(asked):
         rows = asked == length
         expected[rows] = mean[rows, :length].sum(axis=1)
-        noise = _noise(forecast.scatter, int(length), mean[:, :length].sum(axis=1))[rows]
+        noise = _noise(forecast.smearing, int(length), mean[:, :length].sum(axis=1))[rows]
         variance[rows] = noise + _relative_variance(fitted, int(length)) * expected[rows] ** 2
     values = {column(level): _quantile(level, expected, variance) for level in levels}
     return pd.DataFrame({"series_id": ids, "periods": asked, "mean": expected, **values})
 
 
-def _noise(scatter: Scatter, length: int, expected: Array) -> Array:
+def _noise(smearing: Smearing, length: int, expected: Array) -> Array:
     """The variance that single periods bring into a sum; it grows with the level, as that of counts does."""
-    level = np.clip(expected / np.maximum(scatter.usual * length, 1e-9), *_LEVEL_BOUNDS)
-    noise: Array = scatter.noise**2 * length * level
+    level = np.clip(expected / np.maximum(smearing.usual * length, 1e-9), *_LEVEL_BOUNDS)
+    noise: Array = smearing.noise**2 * length * level
     return noise
 
 
@@ -67,16 +67,16 @@ def _relative_variance(fitted: Fitted, length: int) -> float:
     Series whose noise is small tell it best. It is one for all: a shop grows or shrinks as a whole.
     """
     backtest = fitted.backtest
-    if not backtest.origins:
+    if not backtest.cutoffs:
         return _UNTAUGHT
-    truth, said = backtest.truth[:, :, :length], fitted.expected()[:, :, :length]
+    truth, forecast = backtest.truth[:, :, :length], fitted.expected()[:, :, :length]
     known = np.isfinite(truth)
     sold = np.where(known, truth, 0.0).sum(axis=2)
-    expected = np.where(known, said, 0.0).sum(axis=2)
+    expected = np.where(known, forecast, 0.0).sum(axis=2)
     counts = (known.mean(axis=2) >= _KNOWN) & backtest.alike & (expected > 0)
     if not counts.any():
         return _UNTAUGHT
-    noise = np.stack([_noise(one.scatter, length, sums) for one, sums in zip(backtest.origins, expected, strict=True)])
+    noise = np.stack([_noise(one.smearing, length, sums) for one, sums in zip(backtest.cutoffs, expected, strict=True)])
     square = np.where(counts, expected, 1.0) ** 2
     relative = np.clip(((sold - expected) ** 2 - noise) / square, -_GROSS, _GROSS)[counts]
     weight = 1 / (noise / square + 0.1)[counts]

@@ -16,8 +16,8 @@ from lakehouse.errors import UsageError
 from ml.forecast.ensemble import Fitted
 from ml.forecast.frames import Forecast
 from ml.forecast.lead_time import lead_time_demand
-from ml.forecast.levels import TOTAL, roll_up
-from ml.forecast.panel import SEASON, Panel
+from ml.forecast.panel.panel import SEASON, Panel
+from ml.forecast.reconciliation import TOTAL, roll_up
 from ml.forecast.settings import QUANTILES, column
 
 NO_MEASURES = pd.DataFrame({"demand_class": [], "member": [], "measure": [], "value": [], "series": []})
@@ -31,7 +31,7 @@ class Forecaster(Protocol):
     def series(self, panel: Panel) -> Forecast:
         """Every series of a panel, for the horizon."""
 
-    def levels(self, panel: Panel, forecast: Forecast) -> pd.DataFrame:
+    def reconcile(self, panel: Panel, forecast: Forecast) -> pd.DataFrame:
         """Categories and the total: level, name, on, step, mean, median, q025 ... q975."""
 
     def lead_times(self, panel: Panel, forecast: Forecast, periods: Mapping[str, int]) -> pd.DataFrame:
@@ -53,7 +53,7 @@ class ForecastModel:
         """See `Forecaster`."""
         return self.demand.predict(panel)
 
-    def levels(self, panel: Panel, forecast: Forecast) -> pd.DataFrame:  # noqa: ARG002 - the interface's
+    def reconcile(self, panel: Panel, forecast: Forecast) -> pd.DataFrame:  # noqa: ARG002 - the interface's
         """See `Forecaster`."""
         return roll_up(self.demand, forecast)
 
@@ -69,10 +69,10 @@ class ForecastModel:
         return self.revenue.predict(panel).frame
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Forecast the series of a panel in long form: series_id, on, y and the known features."""
+        """Forecast the series of a panel in long form: series_id, on, y and the covariates."""
         learnt = self.demand.panel
         rows = frame.assign(on=pd.to_datetime(frame["on"]))
-        return self.demand.predict(Panel(rows, learnt.frequency, learnt.known, learnt.groups)).frame
+        return self.demand.predict(Panel(rows, learnt.frequency, learnt.covariates, learnt.groups)).frame
 
     def save(self, folder: Path) -> None:
         """Write both ensembles and the measures."""
@@ -130,7 +130,7 @@ class SeasonalNaive:
         members = frame[["series_id", "on"]].assign(member="seasonal naive", forecast=frame["mean"], weight=1.0)
         return Forecast(frame, members)
 
-    def levels(self, panel: Panel, forecast: Forecast) -> pd.DataFrame:
+    def reconcile(self, panel: Panel, forecast: Forecast) -> pd.DataFrame:
         """See `Forecaster`. Quantiles are added up, as if all series were high or low together."""
         category = dict(zip(panel.cube.ids, panel.cube.category, strict=True))
         rows = forecast.frame.assign(name=forecast.frame["series_id"].map(category), level="category")

@@ -14,11 +14,11 @@ QUANTILES = (0.025, 0.05, 0.10, 0.50, 0.90, 0.95, 0.975)
 class Settings:
     """How an ensemble is built.
 
-    `members` are the models that vote (all of `MEMBERS`, or some); `origins` how many rolling origins teach weights and
+    `members` are the models that vote (all of `MEMBERS`, or some); `origins` how many rolling cutoffs teach weights and
     intervals (3 to 6 are enough) and `origin_step` the periods between them
     (by default the horizon, less where the history is short). `seed` and `lstm_seeds` make results repeatable, and
     `lstm_steps` bounds the gradient steps of each network. `easter` aligns the weeks around Easter when a week is
-    compared with last year's.
+    compared with last year's. Stored models hold the fields by name, so the names stay.
     """
 
     members: tuple[str, ...] = MEMBERS

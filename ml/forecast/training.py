@@ -1,19 +1,20 @@
-"""Training of the forecast: an ensemble learnt from rolling origins, judged on the newest of them."""
+"""Training of the forecast: an ensemble learnt from rolling cutoffs, evaluated on the newest of them."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from lakehouse.errors import UsageError
-from ml.evidence import Evidence
-from ml.experiment import Frames, Model, Trained, Trial
-from ml.forecast import figures, panels, uplift
+from ml.core.evidence import Evidence
+from ml.core.experiment import Frames, Model, Trained, Trial
+from ml.forecast import figures, uplift
+from ml.forecast.backtest.metrics import compared
 from ml.forecast.ensemble import fit
-from ml.forecast.fallback import LEAST_KNOWN
-from ml.forecast.judgement import ENSEMBLE, EVERYTHING, NAIVE, HeldOut, against, held_out
-from ml.forecast.metrics import compared
+from ml.forecast.evaluation import ENSEMBLE, EVERYTHING, NAIVE, HeldOut, against, held_out
+from ml.forecast.fallback.fallback import LEAST_KNOWN
 from ml.forecast.model import ForecastModel
-from ml.forecast.panel import Panel
+from ml.forecast.panel import panels
+from ml.forecast.panel.panel import Panel
 from ml.forecast.settings import Settings
 
 _SHORT = 180  # periods below which a history teaches little, and networks learn it in a few steps
@@ -45,8 +46,8 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
         )
     settings = Settings(seed=seed) if length >= _SHORT or panel.frequency != "D" else _small(seed)
     fitted = fit(panel, horizon, settings)
-    folds = [fold for newer in range(len(fitted.backtest.origins)) if (fold := held_out(fitted, newer))][::-1]
-    seen = folds[-1]  # so long a history has an origin
+    folds = [fold for newer in range(len(fitted.backtest.cutoffs)) if (fold := held_out(fitted, newer))][::-1]
+    seen = folds[-1]  # so long a history has a cutoff
     of_revenue = None if revenue is None else fit(revenue, len(revenue.cube.dates) - revenue.cube.length, settings)
     measures = [fold.measures() for fold in folds]
     measured = measures[-1]
@@ -66,9 +67,9 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
             "horizon": horizon,
             "series": len(panel.cube.ids),
             "periods": length,
-            "known": ", ".join(panel.cube.known),
+            "known": ", ".join(panel.cube.covariates),
             "members": ", ".join(settings.members),
-            "origins": len(fitted.backtest.origins),
+            "origins": len(fitted.backtest.cutoffs),
             "dropped": "; ".join(fitted.dropped.values()) or "nothing",
             "seed": seed,
         },
@@ -87,9 +88,11 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
 
 
 def _trial(fold: HeldOut, measured: pd.DataFrame) -> Trial:
-    """A rolling origin, judged by those before it; the first by none."""
+    """A rolling cutoff, evaluated by those before it; the first by none."""
     window = {"first": f"{fold.dates[0]:%Y-%m-%d}", "last": f"{fold.dates[-1]:%Y-%m-%d}"}
-    others = {f"MASE_{name.replace(' ', '_')}": _of(measured, name)["MASE"] for name in fold.said if name != ENSEMBLE}
+    others = {
+        f"MASE_{name.replace(' ', '_')}": _of(measured, name)["MASE"] for name in fold.forecasts if name != ENSEMBLE
+    }
     return Trial(f"origin {window['first']}", window, _of(measured, ENSEMBLE) | others)
 
 

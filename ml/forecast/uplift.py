@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lakehouse.errors import UsageError
-from ml.forecast.design import filled
-from ml.forecast.panel import Array, Panel
+from ml.forecast.panel.design import filled
+from ml.forecast.panel.panel import Array, Panel
 
 _STEPS, _SMALL = 50, 1e-8
 _DAYS_FOR_SEASON = 400
@@ -22,7 +22,7 @@ def effects(
 
     The effect of a flag is a log uplift (0.3: exp(0.3) - 1 = 35 % more), that of a feature named in `logs`, whose
     logarithm is taken (a price), an elasticity (-1.5: 1 % dearer sells 1.5 % less). Each series has a level of its own
-    and all share weekday (daily panels), season and trend. Other known features are held fixed. With `by_period` each
+    and all share weekday (daily panels), season and trend. Other covariates are held fixed. With `by_period` each
     period has a level of its own instead, and effects are those against the panel's other series in the same period:
     what one series takes from the others then does not hide a part of its effect.
 
@@ -31,20 +31,20 @@ def effects(
     errors of one series go together (by period if there are fewer than 8 series).
     """
     asked = [*features, *logs]
-    if unknown := sorted(set(asked) - set(panel.cube.known)):
+    if unknown := sorted(set(asked) - set(panel.cube.covariates)):
         raise UsageError(
-            f"{', '.join(unknown)}: not among the known features {', '.join(panel.cube.known) or '(none)'}"
+            f"{', '.join(unknown)}: not among the known features {', '.join(panel.cube.covariates) or '(none)'}"
         )
     cube = panel.cube
     history = cube.until(cube.length, 0)
     values = filled(history)
     for name in logs:
-        k = cube.known.index(name)
+        k = cube.covariates.index(name)
         if not (values[:, :, k] > 0).all():
             raise UsageError(f"{name} has values that are not above 0: an elasticity needs prices")
         values[:, :, k] = np.log(values[:, :, k])
-    others = [k for k, name in enumerate(cube.known) if name not in asked]
-    order = [cube.known.index(name) for name in asked] + others
+    others = [k for k, name in enumerate(cube.covariates) if name not in asked]
+    order = [cube.covariates.index(name) for name in asked] + others
     columns = values[:, :, order]
     if not by_period:
         columns = np.concatenate([columns, _time(history.dates, len(cube.ids), panel.frequency == "D")], axis=2)
@@ -79,7 +79,7 @@ def by_category(panel: Panel, features: tuple[str, ...]) -> pd.DataFrame:
     for category in np.unique(names):
         inside = [name for name, own in zip(panel.cube.ids, names, strict=True) if own == category]
         rows = panel.frame[panel.frame["series_id"].isin(inside)]
-        known = tuple(name for name in panel.known if _changes_within(rows, name))
+        known = tuple(name for name in panel.covariates if _changes_within(rows, name))
         asked = tuple(name for name in features if name in known)
         if asked and (rows["y"] > 0).any():
             some = Panel(rows, panel.frequency, known)

@@ -18,11 +18,11 @@ from gold.recommend import (
 )
 from gold.vocabulary import as_declared
 from lakehouse.declare.table import Read, Table
-from ml.experiment import Experiment, Frames, Output, Served
-from ml.recommend import items
-from ml.recommend.als import Factors, Floats
-from ml.recommend.candidates import TASKS
-from ml.recommend.history import History
+from ml.core.experiment import Experiment, Frames, Output, Served
+from ml.recommend.candidates.als import Factors, Floats
+from ml.recommend.candidates.pool import TASKS
+from ml.recommend.data.history import History
+from ml.recommend.lists import co_purchases
 from ml.recommend.model import BuyItAgain, RecommendModel
 from ml.recommend.training import history_of, train, train_ratings
 from silver import customers, feedback, order_lines, products
@@ -39,14 +39,14 @@ class Known:
 
 
 def _know(served: Served, frames: Frames) -> Known:
-    if "known" not in served.once:
+    if "known" not in served.cache:
         history = history_of(frames)
         people = frames["customers"].where("__END_AT IS NULL").select("customer_id", "country_code").collect()
         homes = {row["customer_id"]: row["country_code"] for row in people if row["customer_id"]}
         names = frames["order_lines"].select("shop_id", "country_code", "country").distinct().collect()
         countries = {row["country_code"]: row["country"] for row in names if row["country_code"] and row["country"]}
-        served.once["known"] = Known(names[0]["shop_id"], history, homes, countries)
-    known: Known = served.once["known"]
+        served.cache["known"] = Known(names[0]["shop_id"], history, homes, countries)
+    known: Known = served.cache["known"]
     return known
 
 
@@ -55,18 +55,18 @@ def recommended(served: Served, frames: Frames) -> DataFrame:
     known = _know(served, frames)
     everyone = sorted({*known.homes, *known.history.events["customer_id"].unique()})
     lists = [served.model.recommend(known.history, everyone, task, known.homes, known.countries) for task in TASKS]
-    rows = pl.concat(lists).with_columns(as_of_on=pl.lit(known.history.cut))
+    rows = pl.concat(lists).with_columns(as_of_on=pl.lit(known.history.cutoff))
     return _table(rows, known, served, frames, recommendations.TABLE)
 
 
-def user_factors(served: Served, frames: Frames) -> DataFrame:
+def customer_factors(served: Served, frames: Frames) -> DataFrame:
     """The customers' ALS factors."""
     known: Factors | None = served.model.factors
     rows = _factors("customer_id", (known.customers, known.customer_factors) if known else None)
     return _table(rows, _know(served, frames), served, frames, als_user_factors.TABLE)
 
 
-def item_factors(served: Served, frames: Frames) -> DataFrame:
+def product_factors(served: Served, frames: Frames) -> DataFrame:
     """The products' ALS factors."""
     known: Factors | None = served.model.factors
     rows = _factors("product_id", (known.products, known.product_factors) if known else None)
@@ -81,17 +81,17 @@ def _factors(key: str, side: tuple[pl.Series, Floats] | None) -> pl.DataFrame:
     return pl.DataFrame({key: ids, "factors": factors.tolist()})
 
 
-def neighbours(served: Served, frames: Frames) -> DataFrame:
+def neighbors(served: Served, frames: Frames) -> DataFrame:
     """What goes with what."""
     known = _know(served, frames)
-    rows = items.item_neighbours(known.history).rename({"neighbour_id": "neighbor_id"})
+    rows = co_purchases.product_neighbors(known.history)
     return _table(rows, known, served, frames, item_neighbors.TABLE)
 
 
 def beside_carts(served: Served, frames: Frames) -> DataFrame:
     """What to put beside a product in the cart."""
     known = _know(served, frames)
-    rows = items.cart_suggestions(known.history)
+    rows = co_purchases.cart_suggestions(known.history)
     if not rows.height:
         names = ("product_id", "reason")
         rows = rows.with_columns(*(pl.lit(None, pl.String).alias(name) for name in names)).with_columns(
@@ -107,7 +107,7 @@ def metrics(served: Served, frames: Frames) -> DataFrame:
 
 def _table(rows: pl.DataFrame, known: Known, served: Served, frames: Frames, table: Table) -> DataFrame:
     frame = frames["order_lines"].sparkSession.createDataFrame(rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
-    return as_declared(served.sign(frame.withColumn("shop_id", F.lit(known.shop_id))), table)
+    return as_declared(served.stamp(frame.withColumn("shop_id", F.lit(known.shop_id))), table)
 
 
 RATINGS = Experiment(
@@ -127,9 +127,9 @@ EXPERIMENT = Experiment(
     reads=(Read(order_lines.TABLE), Read(products.TABLE), Read(customers.TABLE)),
     outputs=(
         Output(recommendations.TABLE, recommended),
-        Output(als_user_factors.TABLE, user_factors),
-        Output(als_item_factors.TABLE, item_factors),
-        Output(item_neighbors.TABLE, neighbours),
+        Output(als_user_factors.TABLE, customer_factors),
+        Output(als_item_factors.TABLE, product_factors),
+        Output(item_neighbors.TABLE, neighbors),
         Output(cart_suggestions.TABLE, beside_carts),
         Output(recommend_metrics.TABLE, metrics),
     ),

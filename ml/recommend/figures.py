@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 from matplotlib.figure import Figure
 
-from ml.recommend.candidates import Task
+from ml.recommend.candidates.pool import Task
 
 
 def by_method(quality: Mapping[Task, pl.DataFrame]) -> Figure:

@@ -12,19 +12,20 @@ import numpy as np
 import polars as pl
 
 from lakehouse.errors import UsageError
-from ml.recommend import content, coverage
-from ml.recommend.als import Als, Factors, interactions
-from ml.recommend.candidates import TASKS, Task, generators, pool
-from ml.recommend.examples import Examples, examples, keep_rate, training_cuts
-from ml.recommend.features import Tables, features
-from ml.recommend.history import History
-from ml.recommend.places import places
-from ml.recommend.ranker import Ranker
-from ml.recommend.reasons import Reasons
+from ml.recommend.candidates import content
+from ml.recommend.candidates.als import Als, Factors, interactions
+from ml.recommend.candidates.pool import TASKS, Task, generators, pool
+from ml.recommend.candidates.tower import Tower
+from ml.recommend.data.history import History
+from ml.recommend.data.places import places
+from ml.recommend.data.snapshot import Floats, Ints, Snapshot
+from ml.recommend.lists import coverage
+from ml.recommend.lists.cold_start import best_sellers
+from ml.recommend.lists.reasons import Reasons
+from ml.recommend.ranking.features import Tables, features
+from ml.recommend.ranking.ranker import Ranker
+from ml.recommend.ranking.training_set import TrainingSet, keep_rate, training_cutoffs, training_set
 from ml.recommend.settings import Settings
-from ml.recommend.snapshot import Floats, Ints, Snapshot
-from ml.recommend.strangers import best_sellers
-from ml.recommend.tower import Tower
 
 CUSTOMERS_AT_ONCE = 1024
 
@@ -81,13 +82,13 @@ class Hybrid:
         `settings.coverage_cost` of the expected DCG. `countries` are names by code, for the reasons. Fewer than k rows
         come only where the catalogue has no more products (for NEW: that the customer has not bought). `score` orders
         one customer's products, before `spread`; `chance` is the probability of a purchase in the window, and for
-        strangers both are the share of buyers who bought it.
+        unknown customers both are the share of buyers who bought it.
         """
         if k < 1:
             raise UsageError(f"recommend: k is {k}; ask for 1 product or more")
         snapshot = Snapshot.of(history, self.settings.active)
         if not snapshot.shape[1] or not snapshot.shape[0]:
-            raise UsageError(f"recommend: no sales are known at {history.cut}; load sales first")
+            raise UsageError(f"recommend: no sales are known at {history.cutoff}; load sales first")
         asked = snapshot.customers if customers is None else pl.Series(customers, dtype=pl.String).unique().sort()
         rows = snapshot.rows_of(asked)
         ranking = self.rank(snapshot, rows[rows >= 0], task)
@@ -111,8 +112,8 @@ class Hybrid:
                 "reason": pl.Series(reasons.of(ranking.customer[chosen], ranking.product[chosen]), dtype=pl.String),
             }
         )
-        strangers = best_sellers(snapshot, asked.filter(pl.Series(rows < 0)), task, k, homes or {}, countries or {})
-        return pl.concat([known, strangers]).sort("customer_id", "rank")
+        cold_start = best_sellers(snapshot, asked.filter(pl.Series(rows < 0)), task, k, homes or {}, countries or {})
+        return pl.concat([known, cold_start]).sort("customer_id", "rank")
 
     def rank(self, snapshot: Snapshot, rows: Ints, task: Task) -> Ranking:
         """All candidates of these customers (codes of the snapshot), in order."""
@@ -167,26 +168,26 @@ class Hybrid:
 
 
 def train(history: History, als: Als | None, settings: Settings) -> Hybrid:
-    """Learn from rolling cuts of a history; `als` fits factors to `als.interactions` of each, None leaves ALS out.
+    """Learn from rolling cutoffs of a history; `als` fits factors to `als.interactions` of each, None leaves ALS out.
 
-    Nothing of a cut's candidates and features is from after it. Towers are trained once, at the earliest cut.
+    Nothing of a cutoff's candidates and features is from after it. Towers are trained once, at the earliest cutoff.
     """
-    cuts = training_cuts(history, settings)
+    cutoffs = training_cutoffs(history, settings)
     tower = None
     if settings.tower:
-        earliest = Snapshot.of(history.before(min(cuts)), settings.active)
-        log.info("two towers on what was sold to %s", earliest.cut)
+        earliest = Snapshot.of(history.before(min(cutoffs)), settings.active)
+        log.info("two towers on what was sold to %s", earliest.cutoff)
         tower = Tower.fit(earliest, settings.window, settings.seed)
     found = []
-    for number, cut in enumerate(cuts, start=1):
-        log.info("cut %s, %d of %d", cut, number, len(cuts))
-        found.append(examples(history, cut, als, tower, settings))
-    rankers = fit_rankers({task: Examples.joined([part[task] for part in found]) for task in TASKS}, settings)
+    for number, cutoff in enumerate(cutoffs, start=1):
+        log.info("cut %s, %d of %d", cutoff, number, len(cutoffs))
+        found.append(training_set(history, cutoff, als, tower, settings))
+    rankers = fit_rankers({task: TrainingSet.joined([part[task] for part in found]) for task in TASKS}, settings)
     factors = als(interactions(Snapshot.of(history, settings.active))) if als else None
     return Hybrid(rankers, factors, tower, settings)
 
 
-def fit_rankers(found: Mapping[Task, Examples], settings: Settings) -> dict[Task, Ranker]:
+def fit_rankers(found: Mapping[Task, TrainingSet], settings: Settings) -> dict[Task, Ranker]:
     """A ranker per task; where nobody bought anything new, the one for ALL serves NEW too, and the other way round."""
     fitted = {}
     for task, part in found.items():

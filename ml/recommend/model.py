@@ -13,13 +13,13 @@ import pandas as pd
 import polars as pl
 
 from lakehouse.errors import UsageError
-from ml.recommend.als import Factors
-from ml.recommend.baselines import baselines, ranked
-from ml.recommend.candidates import Task
-from ml.recommend.history import EVENT_COLUMNS, History
+from ml.recommend.candidates.als import Factors
+from ml.recommend.candidates.pool import Task
+from ml.recommend.data.history import EVENT_COLUMNS, History
+from ml.recommend.data.snapshot import Snapshot
 from ml.recommend.hybrid import Hybrid
-from ml.recommend.snapshot import Snapshot
-from ml.recommend.strangers import COLUMNS, best_sellers
+from ml.recommend.lists.baselines import baselines, ranked
+from ml.recommend.lists.cold_start import COLUMNS, best_sellers
 
 PLACES = 10
 ACTIVE_DAYS = 180
@@ -100,9 +100,9 @@ class BuyItAgain:
             .then(pl.lit("you bought this before"))
             .otherwise(pl.lit("popular these 30 days")),
         )
-        strangers = best_sellers(snapshot, asked.filter(pl.Series(rows < 0)), task, PLACES, homes, countries)
+        cold_start = best_sellers(snapshot, asked.filter(pl.Series(rows < 0)), task, PLACES, homes, countries)
         typed = known.select(*(pl.col(name).cast(kind) for name, kind in COLUMNS.items()))
-        return pl.concat([typed, strangers]).sort("customer_id", "rank")
+        return pl.concat([typed, cold_start]).sort("customer_id", "rank")
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """As `RecommendModel.predict`."""

@@ -1,4 +1,4 @@
-"""What can be chosen about a hybrid; the defaults are those chosen on the validation cut of Online Retail II."""
+"""What can be chosen about a hybrid; the defaults are those chosen on the validation cutoff of Online Retail II."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Settings:
-    """How a hybrid learns. All spans are in days."""
+    """How a hybrid learns. All spans are in days. Stored models hold the fields by name, so the names stay."""
 
     window: int = 30
-    """What "next" means: purchases within so many days after a cut."""
+    """What "next" means: purchases within so many days after a cutoff."""
     step: int = 15
-    """Days between training cuts."""
+    """Days between training cutoffs."""
     cuts: int = 6
-    """How many rolling training cuts; fewer where the history is short."""
+    """How many rolling training cutoffs; fewer where the history is short."""
     season_cuts: int = 2
-    """How many more cuts a year earlier, at the season that is to be forecast; where the history reaches back."""
+    """How many more cutoffs a year earlier, at the season that is to be forecast; where the history reaches back."""
     warm_up: int = 60
-    """Days of history that a training cut needs before it."""
+    """Days of history that a training cutoff needs before it."""
     active: int = 180
     """A product is in the catalogue when it was sold within so many days, or is listed and was never sold."""
     negatives: int = 100
-    """Candidates that were not bought, drawn for each customer and cut of the training."""
+    """Candidates that were not bought, drawn for each customer and cutoff of the training."""
     trees: dict[str, int] = field(default_factory=lambda: {"ALL": 330, "NEW": 250})
     binary_trees: int = 150
     leaves: int = 31

@@ -1,4 +1,4 @@
-"""Training of the recommender: learnt and judged on a day whose next weeks are held out, then brought up to date."""
+"""Training of the recommender: learnt and evaluated on a day whose next weeks are held out, then brought up to date."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakehouse.errors import UsageError
-from ml.evidence import Evidence
-from ml.experiment import Frames, Model, Trained, Trial
-from ml.metrics import Floats, Ratio, paired_ratio
-from ml.recommend import als, evaluate, figures, metrics, ratings
-from ml.recommend.baselines import baselines, ranked
-from ml.recommend.candidates import TASKS, Task
-from ml.recommend.history import EVENT_COLUMNS, History
+from ml.core.compare import Floats, Ratio, paired_ratio
+from ml.core.evidence import Evidence
+from ml.core.experiment import Frames, Model, Trained, Trial
+from ml.recommend import evaluation, figures
+from ml.recommend.candidates import als
+from ml.recommend.candidates.pool import TASKS, Task
+from ml.recommend.data import ratings
+from ml.recommend.data.history import EVENT_COLUMNS, History
+from ml.recommend.data.snapshot import Snapshot
 from ml.recommend.hybrid import Hybrid
 from ml.recommend.hybrid import train as learn
+from ml.recommend.lists import metrics
+from ml.recommend.lists.baselines import baselines, ranked
 from ml.recommend.model import PLACES, RecommendModel
 from ml.recommend.settings import Settings
-from ml.recommend.snapshot import Snapshot
 
 ALS: dict[str, Any] = {"rank": 64, "reg": 0.2, "alpha": 4.0, "iterations": 8}
 BASE: dict[Task, str] = {"ALL": "buy it again", "NEW": "popular, 30 days"}
@@ -37,14 +40,14 @@ _EXAMPLE_CUSTOMERS = 5
 
 
 def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
-    """Hold out the last weeks, learn from what was known before them, and judge; then refresh the ALS factors.
+    """Hold out the last weeks, learn from what was known before them, and evaluate; then refresh the ALS factors.
 
-    The rankers that serve are those that were judged: they order by how products and customers stand today.
+    The rankers that serve are those that were evaluated: they order by how products and customers stand today.
     """
     history = history_of(frames)
     first = history.events["sold_on"].min()
     assert isinstance(first, date)  # history_of refuses a shop without sales
-    settings = _settings((history.cut - first).days, history.events["customer_id"].n_unique(), seed)
+    settings = _settings((history.cutoff - first).days, history.events["customer_id"].n_unique(), seed)
     return train_on(history, settings, _als(frames["order_lines"].sparkSession, seed), champion, TASKS)
 
 
@@ -58,34 +61,36 @@ def train_ratings(frames: Frames, champion: Model | None, seed: int) -> Trained:
 def train_on(
     history: History, settings: Settings, fit: als.Als, champion: Model | None, tasks: tuple[Task, ...]
 ) -> Trained:
-    """Learn, judge and bring up to date, with factors by `fit`. The first of the tasks decides about the champion."""
-    judged, seed = tasks[0], settings.seed
-    events, cut = history.events, history.cut - timedelta(days=settings.window)
-    known = history.before(cut)
-    bought = evaluate.truths(known, events, settings.window)
-    if (came_back := bought[judged]["customer_id"].n_unique()) < LEAST_CUSTOMERS:
+    """Learn, evaluate and bring up to date, with factors by `fit`. The first task decides about the champion."""
+    evaluated, seed = tasks[0], settings.seed
+    events, cutoff = history.events, history.cutoff - timedelta(days=settings.window)
+    known = history.before(cutoff)
+    bought = evaluation.truths(known, events, settings.window)
+    if (came_back := bought[evaluated]["customer_id"].n_unique()) < LEAST_CUSTOMERS:
         raise UsageError(
-            f"recommendations need at least {LEAST_CUSTOMERS} customers who bought again after {cut}; there are "
+            f"recommendations need at least {LEAST_CUSTOMERS} customers who bought again after {cutoff}; there are "
             f"{came_back}. The baseline serves until there are more"
         )
     tasks = tuple(task for task in tasks if bought[task].height)  # where nobody bought anything new, ALL alone
     hybrid = learn(known, fit, settings)
     snapshot = Snapshot.of(known, settings.active)
-    log.info("judged on %s to %s", cut + timedelta(days=1), history.cut)
+    log.info("judged on %s to %s", cutoff + timedelta(days=1), history.cutoff)
     lists = {task: _lists(known, snapshot, hybrid, bought[task], task) for task in tasks}
-    quality = {task: evaluate.quality(lists[task], bought[task], snapshot, PLACES) for task in lists}
+    quality = {task: evaluation.quality(lists[task], bought[task], snapshot, PLACES) for task in lists}
     fresh = replace(hybrid, factors=fit(als.interactions(Snapshot.of(history, settings.active))))
     lengths = {
-        task: evaluate.against(lists[task][HYBRID], lists[task][BASE[task]], bought[task], snapshot) for task in lists
+        task: evaluation.against(lists[task][HYBRID], lists[task][BASE[task]], bought[task], snapshot) for task in lists
     }
     return Trained(
         RecommendModel(fresh, _measured(quality)),
         Evidence(
-            measure=f"1 - NDCG@10 for {'all products' if judged == 'ALL' else 'new products'}",
-            window=f"{cut + timedelta(days=1)} to {history.cut}",
-            against_baseline=_paired(lists[judged][HYBRID], lists[judged][BASE[judged]], bought[judged], seed),
-            against_champion=_against(champion, hybrid, known, lists[judged][HYBRID], bought[judged], judged),
-            must=_musts(lengths["NEW"]) if judged == "ALL" and "NEW" in lengths else {},
+            measure=f"1 - NDCG@10 for {'all products' if evaluated == 'ALL' else 'new products'}",
+            window=f"{cutoff + timedelta(days=1)} to {history.cutoff}",
+            against_baseline=_paired(
+                lists[evaluated][HYBRID], lists[evaluated][BASE[evaluated]], bought[evaluated], seed
+            ),
+            against_champion=_against(champion, hybrid, known, lists[evaluated][HYBRID], bought[evaluated], evaluated),
+            criteria=_criteria(lengths["NEW"]) if evaluated == "ALL" and "NEW" in lengths else {},
         ),
         params={
             "window_days": settings.window,
@@ -121,7 +126,10 @@ def train_on(
             "NDCG by method": figures.by_method(quality),
             "by length of history": figures.by_history(lengths, BASE),
             "precision and recall": figures.precision_recall(
-                {task: evaluate.precision_recall(lists[task][HYBRID], bought[task], snapshot, PLACES) for task in tasks}
+                {
+                    task: evaluation.precision_recall(lists[task][HYBRID], bought[task], snapshot, PLACES)
+                    for task in tasks
+                }
             ),
         },
     )
@@ -234,7 +242,7 @@ def _losses(lists: pl.DataFrame, bought: pl.DataFrame) -> Floats:
     return 1 - each["ndcg"].to_numpy().astype(float)
 
 
-def _musts(lengths: pl.DataFrame) -> dict[str, bool]:
+def _criteria(lengths: pl.DataFrame) -> dict[str, bool]:
     if not lengths.height:
         return {}
     ratio, high = float(lengths["ratio"][0]), float(lengths["high"][0])

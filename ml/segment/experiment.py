@@ -11,7 +11,7 @@ from gold.customers import customer_segments, segment_moves, segment_profiles
 from gold.measures import NO_CUSTOMER, NOT_A_PRODUCT_SALE
 from gold.vocabulary import as_declared
 from lakehouse.declare.table import Read
-from ml.experiment import Experiment, Frames, Output, Served
+from ml.core.experiment import Experiment, Frames, Output, Served
 from ml.segment.features import describe
 from ml.segment.model import QuintileSegments, SegmentModel
 from ml.segment.training import train
@@ -20,7 +20,7 @@ from silver import order_lines, orders
 
 def segments(served: Served, frames: Frames) -> DataFrame:
     """Each customer with segment, tier, expected value and distance, as of the shop's last day."""
-    return as_declared(served.sign(_now(served, frames)), customer_segments.TABLE)
+    return as_declared(served.stamp(_now(served, frames)), customer_segments.TABLE)
 
 
 def profiles(served: Served, frames: Frames) -> DataFrame:
@@ -35,7 +35,7 @@ def profiles(served: Served, frames: Frames) -> DataFrame:
     total = scored.groupBy("shop_id").agg(F.count("*").alias("all_customers"))
     grouped = grouped.join(F.broadcast(total), "shop_id")
     grouped = grouped.withColumn("customer_share", F.col("customers") / F.col("all_customers"))
-    return as_declared(served.sign(grouped), segment_profiles.TABLE)
+    return as_declared(served.stamp(grouped), segment_profiles.TABLE)
 
 
 def moves(served: Served, frames: Frames) -> DataFrame:
@@ -62,14 +62,14 @@ def moves(served: Served, frames: Frames) -> DataFrame:
     changed = pairs.where("from_segment IS NULL OR from_segment != to_segment").withColumns(
         {"direction": direction, "compared_on": F.add_months("as_of_on", -1)}
     )
-    return as_declared(served.sign(changed), segment_moves.TABLE)
+    return as_declared(served.stamp(changed), segment_moves.TABLE)
 
 
 def _now(served: Served, frames: Frames) -> DataFrame:
     """The customers as of the shop's last day, described and scored once for all tables."""
-    if "now" not in served.once:
-        served.once["now"] = _scored(served, describe(frames["order_lines"], frames["orders"]))
-    now: DataFrame = served.once["now"]
+    if "now" not in served.cache:
+        served.cache["now"] = _scored(served, describe(frames["order_lines"], frames["orders"]))
+    now: DataFrame = served.cache["now"]
     return now
 
 

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from gold.customers import customer_rfm
 from gold.measures import measured
-from ml.metrics import Floats
+from ml.core.compare import Floats
 
 DECAYS = (60, 120, 240)
 SEASON = (275, 365)

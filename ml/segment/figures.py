@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ml.metrics import Floats
-from ml.segment.evaluate import Quality
+from ml.core.compare import Floats
+from ml.segment.evaluation import Quality
 from ml.segment.features import scaled
 from ml.segment.model import SegmentModel
 

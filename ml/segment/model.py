@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from gold.customers.customer_segments import TIERS
 from lakehouse.errors import UsageError
-from ml.metrics import Floats, Labels
+from ml.core.compare import Floats, Labels
 from ml.segment.features import QUINTILES, RFM, SCALED, scaled
 from ml.segment.naming import name_clusters
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from ml.metrics import Floats, Labels
+from ml.core.compare import Floats, Labels
 
 # Place of a typical member among the shop's customers, as shares from 0 (lowest) to 1 (highest).
 _AXES = ("recency_days", "frequency", "monetary", "tenure_days")

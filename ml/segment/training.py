@@ -13,11 +13,11 @@ from pyspark.sql import functions as F
 from sklearn.cluster import KMeans
 
 from lakehouse.errors import UsageError
-from ml.evidence import Evidence
-from ml.experiment import Frames, Model, Trained, Trial
-from ml.metrics import Floats, Labels, Ratio, paired_ratio
+from ml.core.compare import Floats, Labels, Ratio, paired_ratio
+from ml.core.evidence import Evidence
+from ml.core.experiment import Frames, Model, Trained, Trial
 from ml.segment import figures
-from ml.segment.evaluate import Quality, choose, explained, quality, separation, squared_errors
+from ml.segment.evaluation import Quality, choose, explained, quality, separation, squared_errors
 from ml.segment.features import QUINTILES, RFM, SCALED, describe, revenue_between, scaled
 from ml.segment.model import QuintileSegments, SegmentModel, Space
 
@@ -48,7 +48,7 @@ def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
     """Learn the space on earlier days, choose the number of clusters on a day whose future is held out, fit on today.
 
     With a horizon of h days (90, or a fifth of a shorter history) the days are h, 2h and 3h before the last: the space
-    that is judged is learned from the two older ones, whose months after end when the held-out ones begin.
+    that is evaluated is learned from the two older ones, whose months after end when the held-out ones begin.
     """
     lines, orders = frames["order_lines"], frames["orders"]
     last, horizon = _time(lines)
@@ -76,7 +76,7 @@ def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
             window=f"{held_out.on + timedelta(1)} to {last}",
             against_baseline=paired_ratio(errors, plain, seed=seed),
             against_champion=_against(champion, held_out, errors, seed),
-            must=_musts(chosen),
+            criteria=_criteria(chosen),
         ),
         params={
             "horizon_days": horizon,
@@ -144,7 +144,7 @@ def _against(champion: Model | None, held_out: Look, errors: Floats, seed: int) 
     return paired_ratio(errors, squared_errors(labels, held_out.log_revenue, seed), seed=seed)
 
 
-def _musts(chosen: Quality) -> dict[str, bool]:
+def _criteria(chosen: Quality) -> dict[str, bool]:
     return {
         f"no segment under {LEAST_SHARE:.0%} of the customers (smallest {chosen.smallest_share:.1%})": (
             chosen.smallest_share >= LEAST_SHARE

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from gold.models import model_scorecard
 from lakehouse.declare.table import Table
 from lakehouse.promotion import gate
-from ml import scoring
+from ml.core import scoring
 from ml.families import FAMILIES
 
 TABLES = {step.table.name: step.table for step in scoring.declared(FAMILIES)}

@@ -27,12 +27,12 @@ from lakehouse.run.console import run_shown
 from lakehouse.run.runner import Report
 from lakehouse.store import delta
 from lakehouse.store.lake import Lake
-from ml import lifecycle, scorecard, scoring
-from ml.evidence import CHALLENGER, CHAMPION
-from ml.experiment import Experiment, Frames, Model, Trained
+from ml.core import lifecycle, scorecard, scoring
+from ml.core.evidence import CHALLENGER, CHAMPION
+from ml.core.experiment import Experiment, Frames, Model, Trained
+from ml.core.tracking import Store, StoreError
 from ml.families import FAMILIES
 from ml.segment.features import describe
-from ml.tracking import Store, StoreError
 from silver import order_lines, orders
 from tests.integration.conftest import Promoted
 from tests.integration.warehouse import Row, accounts, differences, done, lake_at, rows, versions
@@ -207,7 +207,7 @@ def test_the_same_data_and_seed_give_the_same_scores_and_a_rollback_restores_the
 def test_a_worse_model_is_logged_and_not_promoted(copied: Lake, first: tuple[Lake, lifecycle.Training]) -> None:
     store = Store(copied)
     trained = first[1].trained
-    worse = replace(trained, evidence=replace(trained.evidence, must={"no segment under 90 %": False}))
+    worse = replace(trained, evidence=replace(trained.evidence, criteria={"no segment under 90 %": False}))
     training = lifecycle.train(copied, store, replace(SEGMENT, train=lambda *_: worse), "big", seed=0)
     assert not training.decision.promoted
     assert "no segment under 90 %" in training.decision.why

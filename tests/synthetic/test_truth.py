@@ -5,7 +5,7 @@ import math
 import numpy as np
 import polars as pl
 
-from ml.forecast.panel import Panel
+from ml.forecast.panel.panel import Panel
 from ml.forecast.uplift import by_category
 from synthetic.parameters import CATEGORIES, PLANTED
 from tests.synthetic.conftest import CleanShop

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ml.forecast.ensemble import Fitted, fit
-from ml.forecast.panel import Panel
+from ml.forecast.panel.panel import Panel
 from ml.forecast.settings import Settings
 
 HORIZON = 7
@@ -34,8 +34,8 @@ def made_up(series: int = 6, days: int = 120, horizon: int = HORIZON, seed: int 
 def with_y(panel: Panel, series_id: str, y: np.ndarray[tuple[int], np.dtype[np.float64]] | float) -> Panel:
     """The panel with other known values in one series."""
     frame = panel.frame.copy()
-    frame.loc[(frame["series_id"] == series_id) & (frame["on"] <= panel.cut), "y"] = y
-    return Panel(frame, panel.frequency, panel.known, panel.groups)
+    frame.loc[(frame["series_id"] == series_id) & (frame["on"] <= panel.cutoff), "y"] = y
+    return Panel(frame, panel.frequency, panel.covariates, panel.groups)
 
 
 @pytest.fixture(scope="session")

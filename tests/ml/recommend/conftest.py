@@ -9,12 +9,12 @@ from functools import partial
 import polars as pl
 import pytest
 
-from ml.recommend.als import Als, fit_als_local
-from ml.recommend.history import History
+from ml.recommend.candidates.als import Als, fit_als_local
+from ml.recommend.data.history import History
 from ml.recommend.hybrid import Hybrid, train
 from ml.recommend.settings import Settings
 
-CUT = date(2024, 8, 31)
+CUTOFF = date(2024, 8, 31)
 FAMILIES = ("red candle", "blue mug", "green garden", "white heart", "steel kitchen", "paper party")
 SMALL = Settings(
     cuts=3,
@@ -28,7 +28,7 @@ SMALL = Settings(
 )
 
 
-def made_events(customers: int = 80, days: int = 240, seed: int = 1, until: date = CUT) -> pl.DataFrame:
+def made_events(customers: int = 80, days: int = 240, seed: int = 1, until: date = CUTOFF) -> pl.DataFrame:
     chance = random.Random(seed)
     rows = []
     for number in range(customers):
@@ -49,14 +49,14 @@ def made_events(customers: int = 80, days: int = 240, seed: int = 1, until: date
     )
 
 
-def made_history(events: pl.DataFrame, cut: date = CUT) -> History:
+def made_history(events: pl.DataFrame, cutoff: date = CUTOFF) -> History:
     products = pl.DataFrame(
         [(f"P{family}{item}", f"{name} number {item}") for family, name in enumerate(FAMILIES) for item in range(10)]
         + [("P99", "red candle never sold")],
         schema=["product_id", "text"],
         orient="row",
     )
-    return History(events.filter(pl.col("sold_on") <= cut), products, cut)
+    return History(events.filter(pl.col("sold_on") <= cutoff), products, cutoff)
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,12 @@ import polars as pl
 import pytest
 
 from lakehouse.errors import UsageError
-from ml.recommend.als import Als
-from ml.recommend.examples import examples, training_cuts
-from ml.recommend.history import History, truth
+from ml.recommend.candidates.als import Als
+from ml.recommend.data.history import History, truth
 from ml.recommend.hybrid import Hybrid, train
+from ml.recommend.ranking.training_set import training_cutoffs, training_set
 from ml.recommend.settings import Settings
-from tests.ml.recommend.conftest import CUT, SMALL, made_events, made_history
+from tests.ml.recommend.conftest import CUTOFF, SMALL, made_events, made_history
 
 
 def test_every_customer_has_k_rows_in_order_for_each_task(hybrid: Hybrid, shop: History) -> None:
@@ -35,21 +35,21 @@ def test_new_has_nothing_that_was_bought(hybrid: Hybrid, shop: History) -> None:
 
 
 def test_the_lists_are_better_than_chance(als: Als) -> None:
-    events = made_events(days=270, until=CUT + timedelta(days=30))
+    events = made_events(days=270, until=CUTOFF + timedelta(days=30))
     history = made_history(events)
-    after = truth(events, CUT, 30)
+    after = truth(events, CUTOFF, 30)
     found = train(history, als, SMALL).recommend(history, None, "ALL", 5)
     hits = found.join(after, on=["customer_id", "product_id"], how="semi").height / found.height
     assert hits > 3 * after.height / (80 * 60)
 
 
-def test_a_stranger_gets_the_best_of_the_home_country_and_is_told(hybrid: Hybrid, shop: History) -> None:
+def test_an_unknown_customer_gets_the_best_of_the_home_country_and_is_told(hybrid: Hybrid, shop: History) -> None:
     homes, names = {"X1": "DE", "X2": "DE", "X3": "??"}, {"DE": "Germany"}
     found = hybrid.recommend(shop, ["X1", "X2", "X3", "C001"], "ALL", 4, homes=homes, countries=names)
     reasons = dict(found.group_by("customer_id").agg(pl.col("reason").first()).iter_rows())
     assert reasons["X1"] == reasons["X2"] == "popular in Germany these 30 days"
     assert reasons["X3"] == "popular these 30 days"
-    lately = shop.events.filter(pl.col("sold_on") > CUT - timedelta(days=30), pl.col("country_code") == "DE")
+    lately = shop.events.filter(pl.col("sold_on") > CUTOFF - timedelta(days=30), pl.col("country_code") == "DE")
     best = lately.group_by("product_id").agg(pl.col("customer_id").n_unique().alias("n")).sort("n", descending=True)
     assert found.filter(pl.col("customer_id") == "X1")["product_id"][0] in best.head(3)["product_id"].to_list()
     assert found.group_by("customer_id").len()["len"].to_list() == [4] * 4
@@ -65,7 +65,7 @@ def test_same_data_and_seed_same_lists_and_a_saved_model_scores_the_same(
     hybrid: Hybrid, shop: History, als: Als, tmp_path: Path
 ) -> None:
     first = hybrid.recommend(shop, None, "NEW", 5, spread=True)
-    shuffled = History(shop.events.sample(fraction=1, shuffle=True, seed=3), shop.products, CUT)
+    shuffled = History(shop.events.sample(fraction=1, shuffle=True, seed=3), shop.products, CUTOFF)
     again = train(shuffled, als, SMALL).recommend(shuffled, None, "NEW", 5, spread=True)
     hybrid.save(tmp_path / "model")
     loaded = Hybrid.load(tmp_path / "model").recommend(shop, None, "NEW", 5, spread=True)
@@ -88,16 +88,16 @@ def test_a_network_ranks_beside_the_trees_and_is_saved_with_them(
     assert both["chance"].equals(both["chance_right"].alias("chance"))
 
 
-def test_nothing_after_a_cut_changes_its_candidates_and_features(shop: History, als: Als) -> None:
-    cut = CUT - timedelta(days=60)
-    late = pl.col("sold_on") > cut
+def test_nothing_after_a_cutoff_changes_its_candidates_and_features(shop: History, als: Als) -> None:
+    cutoff = CUTOFF - timedelta(days=60)
+    late = pl.col("sold_on") > cutoff
     after = shop.events.filter(late)
     planted = after.with_columns(
         pl.col("quantity") * 100, pl.col("amount") / 7, pl.lit("FR").alias("country_code")
     ).with_columns(pl.col("product_id").shuffle(5))
-    other = History(pl.concat([shop.events.filter(~late), planted]), shop.products, CUT)
+    other = History(pl.concat([shop.events.filter(~late), planted]), shop.products, CUTOFF)
     keep_all = replace(SMALL, negatives=10**6)
-    ours, theirs = (examples(each, cut, als, None, keep_all) for each in (shop, other))
+    ours, theirs = (training_set(each, cutoff, als, None, keep_all) for each in (shop, other))
     columns = np.isfinite(ours["ALL"].values).all(axis=0)
     assert columns.sum() > 80
     # Whose window has a purchase decides who is an example, so only customers and products of both are compared.
@@ -106,20 +106,20 @@ def test_nothing_after_a_cut_changes_its_candidates_and_features(shop: History, 
     assert all(shared)
 
 
-def test_training_cuts_end_before_the_cut_and_reach_last_season() -> None:
+def test_training_cutoffs_end_before_the_cutoff_and_reach_last_season() -> None:
     history = made_history(made_events(customers=3, days=500))
-    cuts = training_cuts(history, Settings())
-    assert cuts[0] == CUT - timedelta(days=30)
-    assert len(cuts) == 6 + 2
-    assert max(cuts) + timedelta(days=30) <= CUT
-    assert CUT - timedelta(days=364) in cuts
+    cutoffs = training_cutoffs(history, Settings())
+    assert cutoffs[0] == CUTOFF - timedelta(days=30)
+    assert len(cutoffs) == 6 + 2
+    assert max(cutoffs) + timedelta(days=30) <= CUTOFF
+    assert CUTOFF - timedelta(days=364) in cutoffs
 
 
 def test_too_little_history_is_one_clear_message(shop: History, als: Als) -> None:
     with pytest.raises(UsageError, match="sales are known for 29 days, learning needs 90; load older sales"):
         train(made_history(made_events(days=30)), als, SMALL)
     with pytest.raises(UsageError, match="no sales are known"):
-        train(History(shop.events.clear(), shop.products, CUT), als, SMALL)
+        train(History(shop.events.clear(), shop.products, CUTOFF), als, SMALL)
 
 
 def test_one_customer_alone_learns_and_gets_a_list(als: Als) -> None:
@@ -136,9 +136,9 @@ def test_a_model_of_another_schema_and_a_broken_store_are_told(hybrid: Hybrid, s
 
 
 def test_towers_give_a_product_without_a_sale_its_place(shop: History) -> None:
-    from ml.recommend.candidates import generators, pool
-    from ml.recommend.snapshot import Snapshot
-    from ml.recommend.tower import Tower
+    from ml.recommend.candidates.pool import generators, pool
+    from ml.recommend.candidates.tower import Tower
+    from ml.recommend.data.snapshot import Snapshot
 
     snapshot = Snapshot.of(shop, 180)
     tower = Tower.fit(snapshot, 30, 7)
@@ -153,8 +153,8 @@ def test_towers_give_a_product_without_a_sale_its_place(shop: History) -> None:
     assert never in found.product
 
 
-def test_a_history_refuses_what_is_after_its_cut(shop: History) -> None:
+def test_a_history_refuses_what_is_after_its_cutoff(shop: History) -> None:
     with pytest.raises(UsageError, match="events are after its cut"):
         History(shop.events, shop.products, date(2024, 8, 1))
     with pytest.raises(UsageError, match="events lack amount"):
-        History(shop.events.drop("amount"), shop.products, CUT)
+        History(shop.events.drop("amount"), shop.products, CUTOFF)

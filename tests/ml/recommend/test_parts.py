@@ -8,19 +8,19 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.recommend import neighbours
-from ml.recommend.candidates import pool
-from ml.recommend.coverage import spread
-from ml.recommend.features import ranks
-from ml.recommend.history import History
-from ml.recommend.items import CoPurchases, cart_suggestions, item_neighbours
-from ml.recommend.linear import ease_weights, ridge_scorers
-from ml.recommend.pairs import pair_table
-from ml.recommend.popularity import LAST_YEAR
-from ml.recommend.reasons import Reasons
-from ml.recommend.snapshot import Snapshot
+from ml.recommend.candidates import neighbors
+from ml.recommend.candidates.linear import ease_weights, ridge_scorers
+from ml.recommend.candidates.pool import pool
+from ml.recommend.candidates.popularity import LAST_YEAR
+from ml.recommend.data.history import History
+from ml.recommend.data.snapshot import Snapshot
+from ml.recommend.lists.co_purchases import CoPurchases, cart_suggestions, product_neighbors
+from ml.recommend.lists.coverage import spread
+from ml.recommend.lists.reasons import Reasons
+from ml.recommend.ranking.features import ranks
+from ml.recommend.ranking.pairs import pair_table
 
-CUT = date(2024, 3, 31)
+CUTOFF = date(2024, 3, 31)
 
 
 def _history(*orders: tuple[str, str, date, str]) -> History:
@@ -35,7 +35,7 @@ def _history(*orders: tuple[str, str, date, str]) -> History:
         .sort("product_id")
         .with_columns(("text " + pl.col("product_id")).alias("text"))
     )
-    return History(events, texts, CUT)
+    return History(events, texts, CUTOFF)
 
 
 HISTORY = _history(
@@ -88,15 +88,15 @@ def test_ease_is_its_closed_form() -> None:
 def test_of_a_large_catalogue_only_the_most_bought_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = Snapshot.of(HISTORY, 180)
     rows, (cup, jar, mug) = np.arange(3), range(3)
-    whole = neighbours.product_cosine(snapshot)
+    whole = neighbors.product_cosine(snapshot)
     assert whole.between(jar, np.array([cup, mug])).tolist() == whole.values[jar, [cup, mug]].tolist()
-    monkeypatch.setattr(neighbours, "MOST_PRODUCTS", 2)
-    frequent = neighbours.product_cosine(snapshot)
+    monkeypatch.setattr(neighbors, "MOST_PRODUCTS", 2)
+    frequent = neighbors.product_cosine(snapshot)
     assert frequent.among.tolist() == [cup, jar]
     assert frequent.values[0, 1] == whole.values[cup, jar]
     assert frequent.between(jar, np.array([mug, cup])).tolist() == [0.0, whole.values[jar, cup]]
     assert not frequent.between(mug, np.array([cup])).any()
-    scores = neighbours.similar_products(snapshot.bought, frequent)(rows)
+    scores = neighbors.similar_products(snapshot.bought, frequent)(rows)
     assert np.allclose(scores[:, [cup, jar]], snapshot.bought[:, [cup, jar]] @ frequent.values)
     assert not scores[:, mug].any()
 
@@ -112,7 +112,7 @@ def test_what_is_bought_newly_after_a_product() -> None:
     )
     snapshot = Snapshot.of(history, 180)
     jar, mug = range(2)
-    scores = neighbours.next_new(snapshot, orders=1, shrink=1e-6)(np.arange(4))
+    scores = neighbors.next_new(snapshot, orders=1, shrink=1e-6)(np.arange(4))
     cat, dan = 2, 3
     assert scores[cat, jar] == pytest.approx(1)  # after both orders with a mug that one followed, a jar was new
     assert scores[cat, mug] == 0  # a mug came again, and is not new
@@ -129,10 +129,10 @@ def test_what_the_alike_of_late_bought_first() -> None:
         ("dan", "o6", date(2024, 2, 1), "fan"),
     )
     snapshot = Snapshot.of(history, 180)
-    scores = neighbours.alike_first(snapshot, neighbours=2, days=10)(np.arange(4))
+    scores = neighbors.alike_first(snapshot, neighbors=2, days=10)(np.arange(4))
     bought_by = {name: set(snapshot.products.filter(pl.Series(scores[row] > 0))) for row, name in enumerate("abcd")}
     assert bought_by == {"a": set(), "b": {"jar"}, "c": {"jar"}, "d": set()}
-    assert not neighbours.alike_first(snapshot, days=0)(np.arange(4)).any()
+    assert not neighbors.alike_first(snapshot, days=0)(np.arange(4)).any()
 
 
 def test_last_years_window_says_nothing_to_a_shop_without_one() -> None:
@@ -154,9 +154,9 @@ def test_equal_scores_share_their_place() -> None:
     assert found.tolist() == [1.5, 0, 1.5, 0]
 
 
-def test_neighbours_and_carts() -> None:
-    near = item_neighbours(HISTORY, 5)
-    assert near.filter(pl.col("product_id") == "jar")["neighbour_id"].to_list() == ["cup"]
+def test_neighbors_and_carts() -> None:
+    near = product_neighbors(HISTORY, 5)
+    assert near.filter(pl.col("product_id") == "jar")["neighbor_id"].to_list() == ["cup"]
     assert near["evidence"].to_list() == [2, 2]
     counted = CoPurchases(HISTORY)
     beside = counted.suggest(["jar", "unheard of"], 2)

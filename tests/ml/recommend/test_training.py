@@ -1,4 +1,4 @@
-"""A training judges on days that it has not learnt from, and its champion on the same terms."""
+"""A training evaluates on days that it has not learnt from, and its champion on the same terms."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import polars as pl
 import pytest
 
 from lakehouse.errors import UsageError
-from ml.evidence import decide
-from ml.experiment import Trained
-from ml.recommend.als import Als
-from ml.recommend.candidates import TASKS
-from ml.recommend.history import History
+from ml.core.evidence import decide
+from ml.core.experiment import Trained
+from ml.recommend.candidates.als import Als
+from ml.recommend.candidates.pool import TASKS
+from ml.recommend.data.history import History
 from ml.recommend.model import RecommendModel
 from ml.recommend.training import train_on
-from tests.ml.recommend.conftest import CUT, SMALL, made_events, made_history
+from tests.ml.recommend.conftest import CUTOFF, SMALL, made_events, made_history
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +24,14 @@ def first(shop: History, als: Als) -> Trained:
 
 
 def test_it_tells_how_it_did_on_the_days_held_out(first: Trained) -> None:
-    assert first.evidence.window == f"{CUT - timedelta(days=29)} to {CUT}"
+    assert first.evidence.window == f"{CUTOFF - timedelta(days=29)} to {CUTOFF}"
     assert first.evidence.against_baseline.value < 1.5
     assert {"ndcg_ALL", "ndcg_NEW", "coverage_ALL", "ndcg_over_buy_it_again_ALL"} <= set(first.metrics)
     assert {trial.params["method"] for trial in first.trials} >= {"hybrid", "buy it again", "EASE", "ALS"}
     assert len(first.figures) == 3
 
 
-def test_it_goes_on_with_factors_of_today_and_rankers_that_were_judged(first: Trained, shop: History) -> None:
+def test_it_goes_on_with_factors_of_today_and_rankers_that_were_evaluated(first: Trained, shop: History) -> None:
     assert isinstance(first.model, RecommendModel)
     assert first.model.factors is not None
     assert set(first.model.factors.customers) == set(shop.events["customer_id"])
@@ -54,13 +54,13 @@ def test_too_few_customers_who_came_back_are_one_clear_message(als: Als) -> None
         train_on(few, SMALL, als, None, TASKS)
 
 
-def test_a_shop_where_nobody_buys_anything_new_is_judged_by_all_products(als: Als) -> None:
+def test_a_shop_where_nobody_buys_anything_new_is_evaluated_by_all_products(als: Als) -> None:
     loyal = _only(made_events(), pl.concat_str(pl.lit("P0"), pl.col("customer_id").str.slice(3)))
     found = train_on(loyal, SMALL, als, None, TASKS)
     assert found.metrics["ndcg_ALL"] == 1
     assert found.evidence.against_baseline.value == 1  # buying it again leaves nothing to do better
     assert not decide(found.evidence).promoted
-    assert found.evidence.must == {}
+    assert found.evidence.criteria == {}
 
 
 def test_one_product_needs_no_order_and_that_is_one_clear_message(als: Als) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lakehouse.errors import UsageError
-from ml.segment.evaluate import Quality, choose, explained, quality, squared_errors
+from ml.segment.evaluation import Quality, choose, explained, quality, squared_errors
 from ml.segment.features import SCALED, scaled
 from ml.segment.model import UNSCORED, QuintileSegments, SegmentModel, Space
 

@@ -1,0 +1,1 @@
+"""What all families of models share: how one is declared, trained, compared, promoted, and scores."""

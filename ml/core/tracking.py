@@ -1,0 +1,245 @@
+"""The one door to MLflow: experiments, runs, registered models and their aliases.
+
+Locally the store is SQLite with a folder of artifacts beside it, below the warehouse's `ops`; elsewhere it is what
+`mlflow` in conf/ names (`databricks`, for example). A registered model is the family and the shop:
+`segment-online_retail`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+import matplotlib as mpl
+import mlflow
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.data.delta_dataset_source import DeltaDatasetSource
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import infer_signature
+from mlflow.tracking.context.registry import resolve_tags
+
+import ml.loader
+from lakehouse.errors import LakehouseError, UsageError
+from lakehouse.settings import Settings
+from lakehouse.store.lake import Lake
+from ml.core.experiment import Trained
+
+mpl.use("agg")
+
+FILES = "files"
+FOLDER = "ops/mlflow"
+DATABASE = "mlflow.db"
+
+# Where MLflow keeps the addresses of artifacts (mlflow.store, its tables), absolute ones.
+ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+)
+
+
+def address(warehouse: Path, settings: Settings) -> str:
+    """The address of a warehouse's MLflow store, as MLflow understands it."""
+    return settings.mlflow or f"sqlite:///{_folder(warehouse) / DATABASE}"
+
+
+def _folder(warehouse: Path) -> Path:
+    return warehouse / FOLDER
+
+
+def _follow(database: Path, artifacts: str) -> None:
+    """Let the store of a warehouse that was moved or copied read and write its files where they are now."""
+    below = f"/{FOLDER}/artifacts/"
+    with closing(sqlite3.connect(database)) as store, store:
+        kept = [location for (location,) in store.execute("SELECT artifact_location FROM experiments")]
+        roots = {location.partition(below)[0] + below for location in kept if below in (location or "")}
+        for elsewhere in roots - {f"{artifacts}/"}:
+            for table, column in ADDRESSES:
+                store.execute(
+                    f"UPDATE {table} SET {column} = replace({column}, ?, ?)",
+                    (elsewhere, f"{artifacts}/"),
+                )
+
+
+class StoreError(LakehouseError):
+    """The MLflow store cannot be read or written. Exit code 1."""
+
+
+class _Versioned(MetaDataset):
+    """A Delta table at a version, as the input of a run."""
+
+    @property
+    def profile(self) -> None:
+        """Nothing is measured: the version says it all."""
+
+
+class Store:
+    """The MLflow store of a warehouse."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._quiet()
+        folder = _folder(lake.warehouse)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.uri = address(lake.warehouse, lake.settings)
+        self.artifacts = None if lake.settings.mlflow else (folder / "artifacts").as_uri()
+        mlflow.set_tracking_uri(self.uri)
+        try:
+            self._client = MlflowClient(self.uri)
+            self._client.search_experiments(max_results=1)
+            if self.artifacts:
+                _follow(folder / DATABASE, self.artifacts)
+        except Exception as error:
+            first = next(iter(str(error).splitlines()), type(error).__name__)
+            raise StoreError(
+                f"the MLflow store {self.uri} cannot be opened ({first}); move it away to start a new one, or name "
+                "another as `mlflow` in conf/"
+            ) from error
+
+    @staticmethod
+    def _quiet() -> None:
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", module=r"mlflow\..*")
+
+    # --- runs ---------------------------------------------------------------------------------------------------------
+
+    def log(
+        self,
+        family: str,
+        name: str,
+        trained: Trained,
+        sources: Mapping[str, tuple[str, int]],
+        tags: Mapping[str, str],
+        started: datetime,
+    ) -> str:
+        """Log a training that began at `started` as a parent run with nested runs; returns the run's id.
+
+        `sources` names the Delta tables that it read: table -> (folder, version).
+        """
+        experiment = self._experiment(family)
+        milliseconds = int(started.timestamp() * 1000)
+        made = self._client.create_run(experiment, milliseconds, resolve_tags(dict(tags)), name)
+        with mlflow.start_run(made.info.run_id):
+            mlflow.log_params({key: str(value) for key, value in trained.params.items()})
+            mlflow.log_metrics({key: float(value) for key, value in trained.metrics.items()})
+            for table, (folder, version) in sources.items():
+                source = DeltaDatasetSource(path=folder, delta_table_version=version)
+                mlflow.log_input(_Versioned(source, name=f"{table}@v{version}"), context="training")
+            for title, figure in trained.figures.items():
+                mlflow.log_figure(figure, f"plots/{title}.png")
+            for trial in trained.trials:
+                with mlflow.start_run(run_name=trial.name, nested=True):
+                    mlflow.log_params({key: str(value) for key, value in trial.params.items()})
+                    mlflow.log_metrics({key: float(value) for key, value in trial.metrics.items()})
+        run_id: str = made.info.run_id
+        return run_id
+
+    def _experiment(self, family: str) -> str:
+        if mlflow.get_experiment_by_name(family) is None:
+            mlflow.create_experiment(family, artifact_location=self.artifacts and f"{self.artifacts}/{family}")
+        found: str = mlflow.set_experiment(family).experiment_id
+        return found
+
+    def register(self, family: str, name: str, trained: Trained, run_id: str) -> int:
+        """Log the model to its run and register it; returns the version.
+
+        It is kept as plain files that our own code reads, so that loading it runs nothing that was pickled.
+        """
+        with mlflow.start_run(run_id=run_id), TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            files = Path(folder) / FILES
+            trained.model.save(files)
+            info = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(Path(ml.loader.__file__)),
+                model_config={"family": family},
+                artifacts={FILES: str(files)},
+                signature=infer_signature(trained.example, trained.model.predict(trained.example)),
+                input_example=trained.example,
+                pip_requirements=["shoplake"],
+            )
+        # By the client, because mlflow.register_model writes to the screen.
+        if not self._client.search_registered_models(f"name = '{name}'"):
+            self._client.create_registered_model(name)
+        made = self._client.create_model_version(name, info.model_uri, info.run_id, model_id=info.model_id)
+        return int(made.version)
+
+    def annotate(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a run."""
+        for key, value in tags.items():
+            self._client.set_tag(run_id, key, value)
+
+    # --- registry -----------------------------------------------------------------------------------------------------
+
+    def alias(self, name: str, alias: str) -> ModelVersion | None:
+        """The version that an alias names, or None."""
+        try:
+            return self._client.get_model_version_by_alias(name, alias)
+        except MlflowException:
+            return None
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Let an alias name a version."""
+        self._client.set_registered_model_alias(name, alias, str(version))
+
+    def drop_alias(self, name: str, alias: str) -> None:
+        """Let an alias name nothing."""
+        self._client.delete_registered_model_alias(name, alias)
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        """All versions of a model, oldest first."""
+        found = self._client.search_model_versions(f"name = '{name}'")
+        return sorted(found, key=lambda version: int(version.version))
+
+    def names(self) -> list[str]:
+        """All registered models."""
+        return sorted(model.name for model in self._client.search_registered_models())
+
+    def measured(self, run_id: str) -> tuple[dict[str, float], dict[str, str]]:
+        """The metrics and the tags of a run."""
+        data = self._client.get_run(run_id).data
+        return dict(data.metrics), dict(data.tags)
+
+    @contextmanager
+    def files(self, name: str, version: int) -> Iterator[Path]:
+        """The folder of a version's own files. A version whose files are gone is a `StoreError`."""
+        with TemporaryDirectory() as folder:
+            try:
+                found = mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=folder)
+            except Exception as error:
+                first = next(iter(str(error).splitlines()), type(error).__name__)
+                raise StoreError(f"{name} version {version} cannot be read ({first}); train again") from error
+            yield Path(found) / "artifacts" / FILES
+
+    def example(self, name: str, version: int) -> pd.DataFrame:
+        """The input example of a version."""
+        model = mlflow.pyfunc.load_model(f"models:/{name}/{version}")
+        example: pd.DataFrame | None = model.input_example
+        if example is None:
+            raise UsageError(f"{name} version {version} was logged without an input example; train again")
+        return example
+
+
+def evidence_tags(measure: str, window: str, ratios: Mapping[str, Any]) -> dict[str, str]:
+    """Evidence as tags, so that the UI shows it beside each run."""
+    return {"evidence.measure": measure, "evidence.window": window} | {
+        f"evidence.{name}": str(ratio) for name, ratio in ratios.items() if ratio is not None
+    }

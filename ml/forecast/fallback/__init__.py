@@ -1,0 +1,1 @@
+"""Series that the members cannot forecast: new, short, constant, negative or sporadic ones."""

@@ -1,0 +1,1 @@
+"""The models that vote: each forecasts what is left over the shared decomposition."""

@@ -1,0 +1,1 @@
+"""The series: from gold tables to dense arrays, and the decomposition that all members start from."""

@@ -1,0 +1,113 @@
+"""What goes with what: neighbors of each product, and what to put beside a cart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+
+from lakehouse.errors import UsageError
+from ml.recommend.data.history import History
+from ml.recommend.data.snapshot import Ints, Snapshot
+
+YEAR = 365
+SHRINK = 5.0
+"""A pair counts as if so many more orders with both were expected and not seen."""
+
+
+class CoPurchases:
+    """How often two products were in one order of the last year."""
+
+    def __init__(self, history: History, active: int = 180) -> None:
+        """Count over a history; products not sold within `active` days are neither neighbors nor suggested."""
+        self._snapshot = Snapshot.of(history, active)
+        recent = self._snapshot.age < YEAR
+        width = self._snapshot.shape[1]
+        rows, columns = np.divmod(
+            np.unique(self._snapshot.order[recent] * width + self._snapshot.product[recent]), max(width, 1)
+        )
+        shape = (len(self._snapshot.order_age), width)
+        baskets = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
+        self._both = (baskets.T @ baskets).tocsr()
+        self._size = self._both.diagonal()
+        self._orders = max(len(np.unique(rows)), 1)
+
+    def neighbors(self, k: int) -> pl.DataFrame:
+        """product_id, neighbor_id, rank, similarity (shrunk cosine of orders, 0..1), evidence (orders with both)."""
+        pairs = self._both.tocoo()
+        apart = pairs.row != pairs.col
+        row, column, both = pairs.row[apart], pairs.col[apart], pairs.data[apart]
+        similarity = both / (np.sqrt(self._size[row] * self._size[column]) + SHRINK)
+        frame = pl.DataFrame(
+            {"row": row, "column": column, "similarity": similarity, "evidence": both.astype(np.int64)}
+        )
+        best = (
+            frame.filter(pl.col("evidence") >= 2)
+            .sort(["row", "similarity", "column"], descending=[False, True, False])
+            .with_columns((pl.int_range(pl.len()).over("row") + 1).alias("rank"))
+            .filter(pl.col("rank") <= k)
+        )
+        return best.select(
+            self._snapshot.products.gather(best["row"]).alias("product_id"),
+            self._snapshot.products.gather(best["column"]).alias("neighbor_id"),
+            "rank",
+            "similarity",
+            "evidence",
+        )
+
+    def suggest(self, cart: Sequence[str], k: int) -> pl.DataFrame:
+        """What to put beside a cart: product_id, rank, lift, evidence, reason.
+
+        Lift is how many times more often than by chance a product was in an order with one of the cart's, shrunk,
+        the greatest over the cart; ranked by log lift x root of evidence. Where that leaves places empty, best sellers
+        fill them; their lift is 1, and their reason says so. Unknown products say nothing.
+        """
+        if not self._snapshot.shape[1]:
+            raise UsageError("cart: no product was sold, so nothing can be suggested; load sales first")
+        columns: Ints = np.unique(self._snapshot.columns_of(pl.Series(list(cart), dtype=pl.String)))
+        columns = columns[columns >= 0]
+        both = np.asarray(self._both[columns].todense(), np.float64)
+        expected = self._size[columns][:, None] * self._size[None, :] / self._orders
+        lift = (both + SHRINK) / (expected + SHRINK)
+        worth = np.where(both >= 2, np.log(lift) * np.sqrt(both), 0.0).sum(axis=0)
+        worth[columns] = -np.inf
+        evidence = both.sum(axis=0)
+        popular = self._snapshot.buyers(0, 30)
+        order = np.lexsort((-popular, -np.maximum(worth, 0), np.isneginf(worth)))[
+            : max(min(k, len(worth) - len(columns)), 0)
+        ]
+        together = worth[order] > 0
+        reasons = []
+        for column, known in zip(order, together, strict=True):
+            other = columns[lift[:, column].argmax()] if known else 0
+            reasons.append(f"bought with {self._name(int(other))}" if known else "popular these 30 days")
+        best = lift[:, order].max(axis=0) if len(columns) else np.ones(len(order))
+        return pl.DataFrame(
+            {
+                "product_id": self._snapshot.products.gather(order),
+                "rank": np.arange(1, len(order) + 1),
+                "lift": np.where(together, best, 1.0),
+                "evidence": np.where(together, evidence[order], 0).astype(np.int64),
+                "reason": pl.Series(reasons, dtype=pl.String),
+            }
+        )
+
+    def _name(self, column: int) -> str:
+        return self._snapshot.texts[column] or str(self._snapshot.products[column])
+
+
+def product_neighbors(history: History, k: int = 20) -> pl.DataFrame:
+    """The k products most often in one order with each product, as `CoPurchases.neighbors` describes."""
+    return CoPurchases(history).neighbors(k)
+
+
+def cart_suggestions(history: History, k: int = 10) -> pl.DataFrame:
+    """`CoPurchases.suggest` for each cart of one active product: cart_product_id and its columns."""
+    counted = CoPurchases(history)
+    products = counted.neighbors(1)["product_id"].unique().sort()
+    found = [
+        counted.suggest([product], k).insert_column(0, pl.lit(product).alias("cart_product_id")) for product in products
+    ]
+    return pl.concat(found) if found else pl.DataFrame(schema={"cart_product_id": pl.String})

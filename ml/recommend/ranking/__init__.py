@@ -1,0 +1,1 @@
+"""The second stage: what is known of a candidate, and how candidates are put in order."""
