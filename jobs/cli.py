@@ -36,3 +36,7 @@ def main() -> None:
     run: Callable[[Sequence[str] | None], int] = module.main
     sys.argv[0] = f"shoplake {name}"
     job.guarded(run)
+
+
+if __name__ == "__main__":
+    main()
