@@ -7,13 +7,16 @@ reading goes on at the next one.
 
 from __future__ import annotations
 
+import contextlib
+import difflib
+import fnmatch
 import hashlib
 import heapq
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from operator import add
 from pathlib import Path
@@ -27,10 +30,11 @@ from pyspark.sql import SparkSession
 from lakehouse.declare.table import Table
 from lakehouse.errors import AccountsImbalance, FileUnreadable, UsageError
 from lakehouse.intake.feeds import Feed
-from lakehouse.intake.records import Piece, cannot_open, empty, parser_of, text_of
+from lakehouse.intake.records import Piece, WrongEncoding, cannot_open, empty, is_utf8, parser_of, text_of
 
 BLOCK_BYTES = 16 * 1024 * 1024
 """Text held at once while a file is read, in bytes after decompression."""
+OTHER_ENCODINGS = ("cp1252", "latin-1")
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".crc")
 
 
@@ -112,6 +116,30 @@ def discover(feed: Feed, input_dir: Path, known_ids: Collection[str]) -> Deliver
                 seen.add(found.file_id)
                 delivery.new.append(found)
     return delivery
+
+
+def unclaimed(patterns: Collection[str], input_dir: Path) -> list[str]:
+    """The files below a folder that belong to no feed, each with the reason, so that none is passed over in silence.
+
+    Hidden files, and the `truth` that a synthetic shop brings, are not deliveries.
+    """
+    told = []
+    for path in sorted(input_dir.rglob("*")):
+        file = path.relative_to(input_dir)
+        if path.is_dir() or file.parts[0] == "truth" or any(part.startswith((".", "_")) for part in file.parts):
+            continue
+        name = file.as_posix()
+        if name.endswith(_UNFINISHED):
+            told.append(f"{name} is still being delivered, by its name; it is taken once it has its own")
+        elif not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+            told.append(f"{name} belongs to no feed{_hint(name, patterns)}")
+    return told
+
+
+def _hint(name: str, patterns: Collection[str]) -> str:
+    near = difflib.get_close_matches(name.casefold(), [pattern.casefold() for pattern in patterns], 1, 0.5)
+    meant = next((pattern for pattern in patterns if [pattern.casefold()] == near), None)
+    return f"; files like it are named {meant}" if meant else ""
 
 
 def _identify(path: Path, file: str) -> DeliveredFile | FileReport:
@@ -196,14 +224,40 @@ def read_file(
 ) -> FileReport:
     """Read one file, block by block, into Parquet in `staging`; `columns` are those of its bronze table, in order.
 
-    The rows appear under their final names only once the whole file was read.
+    The rows appear under their final names only once the whole file was read. A file that is not UTF-8 as declared is
+    read as the Windows code page of western Europe, or as Latin-1, and the report says so.
     """
+    where = (delivered, feed, columns, staging, batch_id, ingested_at, block_bytes)
+    try:
+        return _read_file(*where, feed.encoding)
+    except WrongEncoding as error:
+        wrong = error
+    for other in OTHER_ENCODINGS if is_utf8(feed.encoding) else ():
+        with contextlib.suppress(WrongEncoding):
+            report = _read_file(*where, other)
+            found = (
+                f"read as {other}, since it is not {feed.encoding} text; declare the feed's encoding if that is wrong"
+            )
+            return replace(report, message="; ".join(filter(None, (report.message, found))))
+    return FileReport(delivered.file, delivered.file_id, delivered.size_bytes, "unreadable", str(wrong))
+
+
+def _read_file(
+    delivered: DeliveredFile,
+    feed: Feed,
+    columns: Sequence[str],
+    staging: str,
+    batch_id: str,
+    ingested_at: datetime,
+    block_bytes: int,
+    encoding: str,
+) -> FileReport:
     parser = parser_of(feed, delivered.file)
     staged = _Staged(delivered, columns, Path(staging), batch_id, ingested_at)
     line, lines, counted = 1, 0, (0, 0, 0, 0)  # blank, continuation, records, broken
     rest = b""
     try:
-        for chunk in text_of(Path(delivered.path), delivered.file, delivered.size_bytes, feed.encoding, block_bytes):
+        for chunk in text_of(Path(delivered.path), delivered.file, delivered.size_bytes, encoding, block_bytes):
             lines += chunk.count(b"\n")
             block, is_last = rest + chunk, not chunk
             if is_last and block and not block.endswith(b"\n"):
@@ -223,7 +277,11 @@ def read_file(
                 counted = tuple(map(add, counted, told))
             staged.add(pieces)
         parser.finish()
+        if not counted[2] and not counted[3] and parser.header_lines:
+            parser.note("has a header and no record")
         staged.publish()
+    except WrongEncoding:
+        raise
     except FileUnreadable as error:
         return FileReport(delivered.file, delivered.file_id, delivered.size_bytes, "unreadable", str(error))
     finally:
@@ -234,6 +292,7 @@ def read_file(
         file_id=delivered.file_id,
         size_bytes=delivered.size_bytes,
         status="loaded",
+        message="; ".join(parser.notes),
         lines=lines,
         header_lines=parser.header_lines,
         blank_lines=blank,

@@ -12,6 +12,7 @@ import csv
 import gzip
 import json
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,9 @@ _FOREIGN = {
     b"\x28\xb5\x2f\xfd": "compressed with zstd",
     b"\xfd7zXZ\x00": "compressed with xz",
 }
+
+_SEPARATOR = re.compile(r'^"?sep=([,;|\t])"?\r?$', re.IGNORECASE)
+_DELIMITERS = (",", ";", "\t", "|")
 
 Rows = npt.NDArray[np.int64]
 
@@ -95,6 +99,8 @@ def text_of(path: Path, file: str, size_bytes: int, encoding: str, chunk_bytes: 
             decode, is_first = _decoder(file, encoding), True
             source = _unzipped(raw, file)
             while chunk := _read(source, chunk_bytes, file):
+                if is_first and is_utf8(encoding) and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                    decode = _decoder(file, "utf-16")
                 text = decode(chunk)
                 if is_first:
                     text = text.removeprefix(codecs.BOM_UTF8)
@@ -139,13 +145,14 @@ def _read(source: IO[bytes], chunk_bytes: int, file: str) -> bytes:
         raise FileUnreadable(f"{file}: the gzip data is damaged ({error}); deliver it again") from error
 
 
-def _is_utf8(encoding: str) -> bool:
+def is_utf8(encoding: str) -> bool:
+    """Whether an encoding is UTF-8, under any of its names."""
     return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
 
 
 def _decoder(file: str, encoding: str) -> Callable[[bytes], bytes]:
     """From an encoding to UTF-8, chunk by chunk; an empty chunk ends the text."""
-    if _is_utf8(encoding):
+    if is_utf8(encoding):
         return bytes
     decoder = codecs.getincrementaldecoder(encoding)()
     seen = lines = 0
@@ -158,11 +165,15 @@ def _decoder(file: str, encoding: str) -> Callable[[bytes], bytes]:
         except UnicodeDecodeError as error:
             before = error.object[: error.start].decode(encoding, errors="ignore").count("\n")
             at = seen - len(error.object) + error.start
-            raise FileUnreadable(_wrong_encoding(file, encoding, at, lines + before + 1)) from error
+            raise WrongEncoding(_wrong_encoding(file, encoding, at, lines + before + 1)) from error
         lines += text.count("\n")
         return text.encode("utf-8")
 
     return decode
+
+
+class WrongEncoding(FileUnreadable):
+    """A file is not text of the encoding that it was read with."""
 
 
 def _wrong_encoding(file: str, encoding: str, at: int, line: int) -> str:
@@ -182,7 +193,7 @@ def _check_utf8(file: str, encoding: str, block: bytes, at: int, line: int) -> N
             block.decode("utf-8")
         except UnicodeDecodeError as error:
             line += block.count(b"\n", 0, error.start)
-            raise FileUnreadable(_wrong_encoding(file, encoding, at + error.start, line)) from error
+            raise WrongEncoding(_wrong_encoding(file, encoding, at + error.start, line)) from error
         raise
 
 
@@ -198,7 +209,9 @@ class Parser:
         self.header_lines = 0
         self.new_columns: tuple[str, ...] = ()
         self.missing_columns: tuple[str, ...] = ()
+        self.notes: list[str] = []
         self._column_of = {alias: column for column, names in feed.columns.items() for alias in names}
+        self._alike = _unambiguous(self._column_of)
         self._at = 0
 
     def pieces(self, block: bytes, line: int, is_last: bool) -> Iterator[Piece]:
@@ -211,12 +224,29 @@ class Parser:
             self._at += piece.size
             yield piece
 
+    def note(self, remark: str) -> None:
+        """Keep a remark on how the file was read."""
+        self.notes.append(remark)
+
     def finish(self) -> None:
         """Say what can only be said of the whole file. Raises FileUnreadable."""
         raise NotImplementedError
 
     def _pieces(self, block: bytes, line: int, is_last: bool) -> Iterator[Piece]:
         raise NotImplementedError
+
+
+def _unambiguous(column_of: Mapping[str, str]) -> dict[str, str]:
+    """The columns by their names' letters and digits alone, where these stand for one column."""
+    found: dict[str, set[str]] = {}
+    for name, column in column_of.items():
+        found.setdefault(_plain(name), set()).add(column)
+    return {plain: columns.pop() for plain, columns in found.items() if len(columns) == 1}
+
+
+def _plain(name: str) -> str:
+    """A header's name without what spellings differ in: case, blanks, dashes, underscores."""
+    return re.sub(r"[\s_-]+", "", name.strip().strip('"').casefold())
 
 
 def parser_of(feed: Feed, file: str) -> Parser:
@@ -248,6 +278,7 @@ class _CsvParser(Parser):
     def __init__(self, feed: Feed, file: str) -> None:
         super().__init__(feed, file)
         self._width = 0
+        self._delimiter = feed.delimiter
         self._place: dict[str, int] = {}
         self._new: dict[str, int] = {}
         self._limit = MAX_RECORD_LINES if feed.multiline else 1
@@ -313,18 +344,43 @@ class _CsvParser(Parser):
             return Piece(start, blank, blank=blank)
         end = block.rfind(b"\n", start, start + _CAREFUL_BYTES) + 1 or end
         lines = _lines(block[start:end])
-        fields, used = self._record(lines, 0)
+        said = _SEPARATOR.match(lines[0])
+        if said:  # a line for spreadsheets, which says the delimiter
+            self._delimiter = said[1]
+            self.note("the delimiter is the one that its first line says")
+        first = 1 if said else 0
+        fields, used = self._record(lines, first) if first < len(lines) else (_OPEN_QUOTE, 1)
+        if not said and isinstance(fields, list) and len(fields) == 1 < len(self.feed.columns):
+            fields, used = self._with_its_delimiter(lines, fields, used)
         if isinstance(fields, _Fault):
             raise FileUnreadable(f"{self.file}: in the header, line {line + blank:,}, {fields.message}; correct it")
         self._know(fields)
+        used += first
         self.header_lines = used
         return Piece(start + _size(lines[:used]), blank + used, blank=blank)
+
+    def _with_its_delimiter(self, lines: list[str], fields: list[str], used: int) -> tuple[list[str] | _Fault, int]:
+        """The header by another delimiter, if that alone makes it the feed's."""
+        declared, required = self._delimiter, set(self.feed.columns) - set(self.feed.optional)
+        for other in _DELIMITERS:
+            self._delimiter = other
+            found, taken = self._record(lines, 0)
+            if isinstance(found, list) and required <= {self._alike.get(_plain(name)) for name in found}:
+                self.note(f"read with the delimiter {other!r}, which its header has")
+                return found, taken
+        self._delimiter = declared
+        return fields, used
 
     def _know(self, header: list[str]) -> None:
         """Name the header's columns as the feed does, or say what is wrong with them."""
         given = [name.strip() or f"column {number}" for number, name in enumerate(header, 1)]
         found = f"its header has: {', '.join(given)[:1000]}"
         columns = [self._column_of.get(name) for name in given]
+        exact = {column for column in columns if column}
+        for index, name in enumerate(given):
+            alike = self._alike.get(_plain(name))
+            if columns[index] is None and alike is not None and alike not in exact:
+                columns[index] = alike
         meant = [column or f"{name} (new)" for name, column in zip(given, columns, strict=True)]
         if twice := sorted({column for column in meant if meant.count(column) > 1}):
             raise FileUnreadable(f"{self.file} has two columns for {', '.join(twice)}; leave one of them; {found}")
@@ -365,7 +421,7 @@ class _CsvParser(Parser):
             table = arrow_csv.read_csv(
                 pa.BufferReader(text),
                 arrow_csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=names),
-                arrow_csv.ParseOptions(delimiter=self.feed.delimiter, invalid_row_handler=refuse),
+                arrow_csv.ParseOptions(delimiter=self._delimiter, invalid_row_handler=refuse),
                 arrow_csv.ConvertOptions(
                     check_utf8=False, column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
                 ),
@@ -454,14 +510,14 @@ class _CsvParser(Parser):
 
     def _is_blank(self, line: str) -> bool:
         """Whether nothing stands in a line; the one value of a narrow file may be spaces."""
-        return not line if self._width == 1 else not line.strip() and self.feed.delimiter not in line
+        return not line if self._width == 1 else not line.strip() and self._delimiter not in line
 
     def _record(self, lines: list[str], index: int) -> tuple[list[str] | _Fault, int]:
         """The fields of the record that begins at a line, or why it has none, and how many lines it takes.
 
         It takes 0 lines where a quote was still open after the last of them and more lines could close it.
         """
-        line, delimiter = lines[index], self.feed.delimiter
+        line, delimiter = lines[index], self._delimiter
         if '"' not in line:
             bare = line.rstrip("\r")
             return (_STRAY_RETURN, 1) if "\r" in bare else (bare.split(delimiter), 1)

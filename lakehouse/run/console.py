@@ -124,6 +124,10 @@ def summarise(lake: Lake, report: Report, console: Console) -> None:
     if report.published:
         balanced = "every batch balances" if lake.ledger else "the ledger was off"
         console.print(f"Gates: {passed} expectations passed, {warned} warned. Accounts: {balanced}.")
+    for message in report.notes:
+        console.print(f"note: {message}", style="yellow", markup=False)
+    for message in report.unclaimed:
+        console.print(f"not taken: {message}", style="yellow", markup=False)
     for message in report.unreadable:
         console.print(f"unreadable: {message}", style="yellow", markup=False)
     for step, message, _ in report.errors:

@@ -12,6 +12,7 @@ from rich.console import Console
 from lakehouse.clock import system_clock
 from lakehouse.declare.table import Step
 from lakehouse.errors import OTHER, LakehouseError
+from lakehouse.intake.files import unclaimed
 from lakehouse.promotion import gate
 from lakehouse.run.console import console, nothing, run_shown, summarise
 from lakehouse.run.options import check_inputs, choose, parser
@@ -36,6 +37,8 @@ def run_job(description: str, steps: Sequence[Step], arguments: Sequence[str] | 
     gate.warm_up()
     lake = open_lake(chosen.env, chosen.warehouse, screen)
     report = run_shown(lake, todo, screen, full=chosen.full, inputs=inputs)
+    if inputs is not None:
+        report.unclaimed = unclaimed({step.feed.pattern for step in steps if step.feed}, inputs)
     summarise(lake, report, screen)
     return report.exit_code
 

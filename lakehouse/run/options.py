@@ -57,4 +57,7 @@ def check_inputs(steps: Sequence[Step], inputs: Path | None) -> None:
         raise UsageError(f"--input {inputs}: there is no such folder; name the folder of the delivered files")
     if not any(next(inputs.glob(feed.pattern), None) for feed in feeds):
         expected = ", ".join(sorted({feed.pattern for feed in feeds}))
-        raise UsageError(f"--input {inputs}: no file there belongs to a known feed; expected {expected}")
+        others = (inputs.absolute().parent, *sorted(path for path in inputs.iterdir() if path.is_dir()))
+        meant = next((path for path in others if any(next(path.glob(feed.pattern), None) for feed in feeds)), None)
+        hint = f"; did you mean {meant}?" if meant else ""
+        raise UsageError(f"--input {inputs}: no file there belongs to a known feed; expected {expected}{hint}")

@@ -30,11 +30,15 @@ Listener = Callable[[Step, str], None]
 
 @dataclass
 class Report:
-    """What a run did: promotions and errors by step, and the steps that were held back by an error before them."""
+    """What a run did: promotions and errors by step, and the steps that were held back by an error before them.
+
+    `unclaimed` names the files in the input folder that belong to no feed.
+    """
 
     promotions: list[Promotion] = field(default_factory=list)
     errors: list[tuple[Step, str, int]] = field(default_factory=list)
     held: list[Step] = field(default_factory=list)
+    unclaimed: list[str] = field(default_factory=list)
 
     @property
     def published(self) -> list[Promotion]:
@@ -45,6 +49,12 @@ class Report:
     def unreadable(self) -> list[str]:
         """Messages of files that could not be read."""
         return [f.message for promotion in self.promotions for f in promotion.files if f.status == "unreadable"]
+
+    @property
+    def notes(self) -> list[str]:
+        """Remarks on files that were loaded, such as that another encoding was found than is declared."""
+        loaded = [f for promotion in self.promotions for f in promotion.files if f.status == "loaded" and f.message]
+        return [f"{f.file}: {f.message}" for f in loaded]
 
     @property
     def exit_code(self) -> int:
