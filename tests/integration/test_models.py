@@ -125,7 +125,7 @@ def test_the_model_beats_the_baseline_and_is_champion(trained: Lake) -> None:
         None,
         1,
     )
-    assert "of the baseline's" in move["why"]
+    assert "of that of the baseline" in move["why"]
 
 
 def test_a_run_tells_its_data_its_trials_and_its_pictures(first: tuple[Lake, lifecycle.Training]) -> None:
