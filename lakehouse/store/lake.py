@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from lakehouse.clock import Clock, system_clock
 from lakehouse.declare.table import Table
 from lakehouse.errors import UsageError
 from lakehouse.settings import Settings
+from lakehouse.store.key import key_of
 
 
 def new_id(clock: Clock) -> str:
@@ -66,18 +66,12 @@ class Lake:
         """Folder in which a batch of a table is built before its gate; one at a time, by who holds the table's lock."""
         return self.warehouse / "ops" / "_staging" / table.name
 
-    def pseudonym_key(self) -> str:
-        """The secret by which personal data is pseudonymised; made once per warehouse unless it is configured."""
-        if self.settings.pseudonym_key:
-            return self.settings.pseudonym_key
-        path = self.warehouse / "ops" / "pseudonym.key"
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text()
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
-        return path.read_text()
+    def pseudonym_key(self, *, in_use: bool = False) -> str:
+        """The secret by which personal data is pseudonymised; made once per warehouse unless it is configured.
+
+        `in_use` says that there are pseudonyms already. A key that is empty, gone or another one is a `UsageError`.
+        """
+        return key_of(self.warehouse, self.settings.pseudonym_key, in_use=in_use)
 
     def _made(self, *parts: str) -> Path:
         folder = self.warehouse.joinpath(*parts)
