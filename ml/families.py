@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ml.experiment import Experiment, Model
 from ml.forecast.experiment import DAYS, PERIODS
+from ml.manifest import check_files
 from ml.recommend.experiment import EXPERIMENT as RECOMMEND
 from ml.recommend.experiment import RATINGS
 from ml.segment.experiment import EXPERIMENT as SEGMENT
@@ -19,4 +20,5 @@ FAMILIES: dict[str, tuple[Experiment, ...]] = {
 
 def load(family: str, folder: Path) -> Model:
     """Read a model of a family. Registered models call this by name, so it stays."""
+    check_files(folder)
     return FAMILIES[family][0].load(folder)

@@ -15,16 +15,15 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
-from lakehouse.accounts import ops_tables
+from lakehouse.accounts import ops_tables, received
 from lakehouse.accounts.account import ZERO, Account
-from lakehouse.accounts.journal import journals
 from lakehouse.declare.table import Read, Step, Table
 from lakehouse.errors import AccountsImbalance
 from lakehouse.intake import files
 from lakehouse.intake.files import FileReport
 from lakehouse.promotion.split import split_and_write
 from lakehouse.promotion.staged import STAGED_OUTCOMES, WIDE_MONEY, Staged, outcome_folder
-from lakehouse.store import arrow, delta, log
+from lakehouse.store import delta, log
 from lakehouse.store.lake import Lake
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -32,7 +31,7 @@ from lakehouse.store.lake import Lake
 
 def stage_files(lake: Lake, step: Step, batch_id: str, folder: Path, inputs: Path) -> Staged | None:
     """Read the delivered files that are new into staging; None where nothing is new."""
-    recorded = _recorded_files(lake, step)
+    recorded = received.recorded(lake, step)
     loaded = {file_id for (_, file_id), status in recorded.items() if status == "loaded"}
     delivery = files.discover(step.feed, inputs, loaded)
     rows = folder / "rows"
@@ -56,13 +55,6 @@ def stage_files(lake: Lake, step: Step, batch_id: str, folder: Path, inputs: Pat
     staged.notes[ops_tables.FILES.name] = [_file_row(r) for r in told]
     staged.notes[ops_tables.SCHEMA_DRIFT.name] = _drift(told)
     return staged
-
-
-def _recorded_files(lake: Lake, step: Step) -> dict[tuple[str, str], str]:
-    """What is known of this step's files: (name, content hash) -> status, from `ops.files` and unmoved journals."""
-    rows = [row for j in journals(lake) if j.state == "done" for row in j.rows.get(ops_tables.FILES.name, [])]
-    rows += arrow.rows(lake, ops_tables.FILES, ("step", "=", step.name)).to_pylist()
-    return {(row["file"], row["file_id"]): row["status"] for row in rows if row["step"] == step.name}
 
 
 def _file_row(report: FileReport) -> dict[str, Any]:
