@@ -19,8 +19,9 @@ from lakehouse.intake.records import RESCUED
 class Feed:
     """A kind of file that a source delivers, and how it is read.
 
-    `name` is unique within `source`. `pattern` is a glob below the input folder; a trailing `.gz` is accepted.
-    `columns` maps each column, in snake_case, to the names that headers (or JSON keys) give it, the usual one first.
+    `name` is unique within `source`. `pattern` is a glob below the input folder, whatever case names are in; a trailing
+    `.gz` is accepted. `columns` maps each column, in snake_case, to the names that headers (or JSON keys) give it, the
+    usual one first. `delimiter` and `encoding` are what is expected; a file that tells of another is read with that.
     `multiline` says whether a quoted value may contain line breaks. A file may lack the columns in `optional`. Where
     `has_header` is false, files begin with their first record, and have the columns in the order declared.
     """
@@ -32,7 +33,7 @@ class Feed:
     format: Literal["csv", "jsonl"] = "csv"
     delimiter: str = ","
     encoding: str = "utf-8"
-    multiline: bool = False
+    multiline: bool = True
     optional: tuple[str, ...] = ()
     has_header: bool = True
 

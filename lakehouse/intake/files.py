@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import heapq
 import json
-import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from operator import add
 from pathlib import Path
 from typing import Any, Literal
@@ -27,11 +27,12 @@ from pyspark.sql import SparkSession
 from lakehouse.declare.table import Table
 from lakehouse.errors import AccountsImbalance, FileUnreadable, UsageError
 from lakehouse.intake.feeds import Feed
-from lakehouse.intake.records import Piece, cannot_open, empty, parser_of, text_of
+from lakehouse.intake.folder import paths_of
+from lakehouse.intake.records import OtherDialect, Parser, Piece, parser_of
+from lakehouse.intake.text import NotUtf8, cannot_open, empty, encoding_instead, encoding_of, not_a_file, text_of
 
 BLOCK_BYTES = 16 * 1024 * 1024
 """Text held at once while a file is read, in bytes after decompression."""
-_UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".crc")
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,16 @@ class DeliveredFile:
 class FileReport:
     """What came of a file; all counts are physical lines but `records`, whose first lines they are.
 
-    `message` says what is wrong, where, and what to do; it is empty for a file that was loaded. `broken` counts lines,
-    one per broken record. `new_columns` are header names that the feed does not know, `missing_columns` those of its
-    columns that the file lacks (for JSON lines: that no record has). A `known` file was loaded before, under any name.
+    `message` says what is wrong, where, and what to do; of a file that was loaded, in what it is not as declared, if in
+    anything. `broken` counts lines, one per broken record. `new_columns` are header names that the feed does not know,
+    `missing_columns` those of its columns that the file lacks (for JSON lines: that no record has). A `known` file was
+    loaded before, under any name; one `not taken` belongs to no feed.
     """
 
     file: str
     file_id: str
     size_bytes: int
-    status: Literal["loaded", "known", "unreadable"]
+    status: Literal["loaded", "known", "unreadable", "not taken"]
     message: str = ""
     lines: int = 0
     header_lines: int = 0
@@ -92,15 +94,9 @@ def discover(feed: Feed, input_dir: Path, known_ids: Collection[str]) -> Deliver
     Names that mark an upload under way (`.tmp`, `.part`, ...) are left for the next time. Raises UsageError where the
     folder is missing or cannot be listed.
     """
-    folder = input_dir / Path(feed.pattern).parent
     if not input_dir.is_dir():
         raise UsageError(f"the input folder {input_dir} does not exist; give the folder that the files are put into")
-    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
-        raise UsageError(f"the input folder {folder} cannot be listed; allow this user to read it")
-    paths = sorted(
-        (path for path in input_dir.glob(feed.pattern) if not path.is_dir() and not path.name.endswith(_UNFINISHED)),
-        key=lambda path: path.relative_to(input_dir).as_posix(),
-    )
+    paths = sorted(paths_of(feed, input_dir), key=lambda path: path.relative_to(input_dir).as_posix())
     delivery, seen = Delivery(), set(known_ids)
     with ThreadPoolExecutor(max_workers=4) as pool:  # hashing leaves Python's lock alone
         for found in pool.map(lambda path: _identify(path, path.relative_to(input_dir).as_posix()), paths):
@@ -116,6 +112,8 @@ def discover(feed: Feed, input_dir: Path, known_ids: Collection[str]) -> Deliver
 
 def _identify(path: Path, file: str) -> DeliveredFile | FileReport:
     try:
+        if what := not_a_file(path):  # to open a named pipe would wait for a writer
+            return FileReport(file, "", 0, "unreadable", f"{file} is {what}, not a file; deliver a file")
         with path.open("rb") as stream:
             file_id = hashlib.file_digest(stream, "sha256").hexdigest()
             size = stream.tell()
@@ -198,42 +196,33 @@ def read_file(
 
     The rows appear under their final names only once the whole file was read.
     """
-    parser = parser_of(feed, delivered.file)
-    staged = _Staged(delivered, columns, Path(staging), batch_id, ingested_at)
-    line, lines, counted = 1, 0, (0, 0, 0, 0)  # blank, continuation, records, broken
-    rest = b""
+    file, path = delivered.file, Path(delivered.path)
+    told = partial(FileReport, file, delivered.file_id, delivered.size_bytes)
+    trailing: bool | None = None
     try:
-        for chunk in text_of(Path(delivered.path), delivered.file, delivered.size_bytes, feed.encoding, block_bytes):
-            lines += chunk.count(b"\n")
-            block, is_last = rest + chunk, not chunk
-            if is_last and block and not block.endswith(b"\n"):
-                lines += 1
-                block += b"\n"
-            end = block.rfind(b"\n") + 1
-            if not end and len(block) > 4 * block_bytes:
-                raise FileUnreadable(
-                    f"{delivered.file}: line {line:,} is longer than {4 * block_bytes:,} bytes; check that this is a"
-                    " text file with line breaks (LF or CRLF), and deliver it again"
-                )
-            pieces = list(parser.pieces(block[:end], line, is_last)) if end else []
-            rest = block[sum(piece.size for piece in pieces) :]
-            for piece in pieces:
-                line += piece.lines
-                told = piece.blank, piece.continuation, len(piece.rows), len(piece.broken)
-                counted = tuple(map(add, counted, told))
-            staged.add(pieces)
-        parser.finish()
-        staged.publish()
+        encoding, note = encoding_of(path, file, feed.encoding)
+        while True:
+            parser = parser_of(feed, file, trailing)
+            staged = _Staged(delivered, columns, Path(staging), batch_id, ingested_at)
+            try:
+                lines, *counted = _read(delivered, encoding, parser, staged, block_bytes)
+                break
+            except NotUtf8 as failed:
+                encoding, note = encoding_instead(path, file, failed, block_bytes)
+            except OtherDialect as other:
+                trailing = other.trailing
+            finally:
+                staged.discard()
     except FileUnreadable as error:
-        return FileReport(delivered.file, delivered.file_id, delivered.size_bytes, "unreadable", str(error))
-    finally:
-        staged.discard()
+        return told("unreadable", str(error))
     blank, continuation, records, broken = counted
-    return FileReport(
-        file=delivered.file,
-        file_id=delivered.file_id,
-        size_bytes=delivered.size_bytes,
-        status="loaded",
+    notes = [note] if note else []
+    notes += parser.notes
+    if not records and not broken:
+        notes.append("has a header and no record")
+    return told(
+        "loaded",
+        message=f"{file} {'; '.join(notes)}" if notes else "",
         lines=lines,
         header_lines=parser.header_lines,
         blank_lines=blank,
@@ -243,6 +232,39 @@ def read_file(
         new_columns=tuple(parser.new_columns),
         missing_columns=parser.missing_columns,
     )
+
+
+def _read(
+    delivered: DeliveredFile, encoding: str, parser: Parser, staged: _Staged, block_bytes: int
+) -> tuple[int, int, int, int, int]:
+    """Read a whole file into staging; its lines, and of these blank, continuation, first of a record, and broken.
+
+    Raises FileUnreadable, NotUtf8 among these, and OtherDialect.
+    """
+    line, lines, counted = 1, 0, (0, 0, 0, 0)
+    rest = b""
+    for chunk in text_of(Path(delivered.path), delivered.file, delivered.size_bytes, encoding, block_bytes):
+        lines += chunk.count(b"\n")
+        block, is_last = rest + chunk, not chunk
+        if is_last and block and not block.endswith(b"\n"):
+            lines += 1
+            block += b"\n"
+        end = block.rfind(b"\n") + 1
+        if not end and len(block) > 4 * block_bytes:
+            raise FileUnreadable(
+                f"{delivered.file}: line {line:,} is longer than {4 * block_bytes:,} bytes; check that this is a"
+                " text file with line breaks (LF or CRLF), and deliver it again"
+            )
+        pieces = list(parser.pieces(block[:end], line, is_last)) if end else []
+        rest = block[sum(piece.size for piece in pieces) :]
+        for piece in pieces:
+            line += piece.lines
+            told = piece.blank, piece.continuation, len(piece.rows), len(piece.broken)
+            counted = tuple(map(add, counted, told))
+        staged.add(pieces)
+    parser.finish()
+    staged.publish()
+    return lines, *counted
 
 
 class _Staged:

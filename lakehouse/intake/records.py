@@ -1,4 +1,4 @@
-"""From the bytes of a delivered file to its records, line by line accounted for.
+"""From the text of a delivered file to its records, line by line accounted for.
 
 pyarrow parses CSV, and nothing that it says is believed before it was checked against the bytes: their line breaks are
 counted here, and where a line was swallowed or split, the lines around it are read again with care. Files are read in
@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import json
-import os
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain, islice
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from lakehouse.errors import FileUnreadable
+from lakehouse.intake.text import check_utf8, empty
 
 if TYPE_CHECKING:
     from lakehouse.intake.feeds import Feed
@@ -34,13 +33,9 @@ RESCUED = "_rescued_data"
 MAX_RECORD_LINES = 500
 """A quoted value that has not ended after so many lines is taken for a quote that was never closed."""
 _CAREFUL_BYTES = 256 * 1024
+_DELIMITERS = (",", ";", "\t", "|")
+_SEPARATOR = re.compile(rb'"?sep=([,;\t|:^~ ])"?', re.IGNORECASE)
 _JSON_BYTES = 512 * 1024  # Python's objects are ten times as large as their text; so many stay near the processor
-_FOREIGN = {
-    b"PK\x03\x04": "a zip archive or a workbook",
-    b"BZh": "compressed with bzip2",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd",
-    b"\xfd7zXZ\x00": "compressed with xz",
-}
 
 Rows = npt.NDArray[np.int64]
 
@@ -67,130 +62,19 @@ class Piece:
     continuation: int = 0
 
 
-# From bytes to text
+class OtherDialect(Exception):
+    """What was taken for granted of a file is not so; it is read again with `trailing` as the parser's answer."""
 
-
-def empty(file: str) -> str:
-    """The message for a file that holds nothing."""
-    return f"{file} is empty; ask its sender to deliver it again"
-
-
-def cannot_open(file: str, error: OSError) -> str:
-    """The message for a file that the system does not let us read."""
-    if isinstance(error, FileNotFoundError):
-        return f"{file} is no longer there; deliver it again"
-    if isinstance(error, PermissionError):
-        return f"{file} may not be read by this user; allow it to be read"
-    return f"{file} cannot be read: {error.strerror or error}; check the disk and deliver it again"
-
-
-def text_of(path: Path, file: str, size_bytes: int, encoding: str, chunk_bytes: int) -> Iterator[bytes]:
-    """A file's text as UTF-8 without byte order mark, in chunks of about `chunk_bytes`; the last chunk is empty.
-
-    UTF-8 itself is passed on unchecked. Raises FileUnreadable, also where the file no longer has `size_bytes`.
-    """
-    try:
-        with path.open("rb") as raw:
-            _check_size(raw, file, size_bytes)
-            decode, is_first = _decoder(file, encoding), True
-            source = _unzipped(raw, file)
-            while chunk := _read(source, chunk_bytes, file):
-                text = decode(chunk)
-                if is_first:
-                    text = text.removeprefix(codecs.BOM_UTF8)
-                is_first = False
-                if text:
-                    yield text
-            if tail := decode(b""):
-                yield tail
-            _check_size(raw, file, size_bytes)
-    except OSError as error:
-        raise FileUnreadable(cannot_open(file, error)) from error
-    yield b""
-
-
-def _unzipped(raw: IO[bytes], file: str) -> IO[bytes]:
-    head = raw.read(8)
-    raw.seek(0)
-    for magic, what in _FOREIGN.items():
-        if head.startswith(magic):
-            raise FileUnreadable(f"{file} is {what}; deliver it as plain text or compressed with gzip")
-    if head.startswith(b"\x1f\x8b"):
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
-    if file.endswith(".gz"):
-        raise FileUnreadable(f"{file} is named .gz and is not gzip data; deliver it again, or under its right name")
-    return raw
-
-
-def _check_size(raw: IO[bytes], file: str, size_bytes: int) -> None:
-    size = os.fstat(raw.fileno()).st_size
-    if size != size_bytes:
-        raise FileUnreadable(
-            f"{file} changed while it was read, from {size_bytes:,} to {size:,} bytes; run again once it is complete"
-        )
-
-
-def _read(source: IO[bytes], chunk_bytes: int, file: str) -> bytes:
-    try:
-        return source.read(chunk_bytes)
-    except EOFError as error:
-        raise FileUnreadable(f"{file}: the gzip data ends too early, the file was cut off; deliver it again") from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise FileUnreadable(f"{file}: the gzip data is damaged ({error}); deliver it again") from error
-
-
-def _is_utf8(encoding: str) -> bool:
-    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
-
-
-def _decoder(file: str, encoding: str) -> Callable[[bytes], bytes]:
-    """From an encoding to UTF-8, chunk by chunk; an empty chunk ends the text."""
-    if _is_utf8(encoding):
-        return bytes
-    decoder = codecs.getincrementaldecoder(encoding)()
-    seen = lines = 0
-
-    def decode(chunk: bytes) -> bytes:
-        nonlocal seen, lines
-        seen += len(chunk)
-        try:
-            text = decoder.decode(chunk, final=not chunk)
-        except UnicodeDecodeError as error:
-            before = error.object[: error.start].decode(encoding, errors="ignore").count("\n")
-            at = seen - len(error.object) + error.start
-            raise FileUnreadable(_wrong_encoding(file, encoding, at, lines + before + 1)) from error
-        lines += text.count("\n")
-        return text.encode("utf-8")
-
-    return decode
-
-
-def _wrong_encoding(file: str, encoding: str, at: int, line: int) -> str:
-    return (
-        f"{file} is not {encoding} text: byte {at:,} of the text, in line {line:,}, cannot be read;"
-        " deliver it in this encoding, or change the feed's"
-    )
-
-
-def _check_utf8(file: str, encoding: str, block: bytes, at: int, line: int) -> None:
-    """Raise FileUnreadable at the first byte that is not UTF-8; the block begins at byte `at` and at line `line`."""
-    whole = pa.py_buffer(np.array([0, len(block)], dtype=np.int64))
-    try:
-        pa.LargeStringArray.from_buffers(1, whole, pa.py_buffer(block)).validate(full=True)
-    except pa.ArrowInvalid:  # pyarrow is fast and does not say where
-        try:
-            block.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line += block.count(b"\n", 0, error.start)
-            raise FileUnreadable(_wrong_encoding(file, encoding, at + error.start, line)) from error
-        raise
-
-
-# From text to records
+    def __init__(self, trailing: bool) -> None:
+        super().__init__(trailing)
+        self.trailing = trailing
 
 
 class Parser:
-    """Cuts blocks of whole lines into pieces, and knows which of the feed's columns it met."""
+    """Cuts blocks of whole lines into pieces, and knows which of the feed's columns it met.
+
+    `notes` say in words where the file is not as its feed declares it and was read all the same.
+    """
 
     def __init__(self, feed: Feed, file: str) -> None:
         self.feed = feed
@@ -198,15 +82,16 @@ class Parser:
         self.header_lines = 0
         self.new_columns: tuple[str, ...] = ()
         self.missing_columns: tuple[str, ...] = ()
+        self.notes: list[str] = []
         self._column_of = {alias: column for column, names in feed.columns.items() for alias in names}
         self._at = 0
 
     def pieces(self, block: bytes, line: int, is_last: bool) -> Iterator[Piece]:
         """The pieces of a block that begins at line `line`; what they leave of it belongs to the next block.
 
-        Raises FileUnreadable.
+        Raises FileUnreadable, or OtherDialect where the file must be read again from its beginning.
         """
-        _check_utf8(self.file, self.feed.encoding, block, self._at, line)
+        check_utf8(self.file, self.feed.encoding, block, self._at, line)
         for piece in self._pieces(block, line, is_last):
             self._at += piece.size
             yield piece
@@ -219,9 +104,13 @@ class Parser:
         raise NotImplementedError
 
 
-def parser_of(feed: Feed, file: str) -> Parser:
-    """The parser of a feed's format for one file."""
-    return _JsonParser(feed, file) if feed.format == "jsonl" else _CsvParser(feed, file)
+def parser_of(feed: Feed, file: str, trailing: bool | None = None) -> Parser:
+    """The parser of a feed's format for one file.
+
+    `trailing` says of a csv file whether every line but the header ends with one delimiter more; None where that is
+    still to be seen.
+    """
+    return _JsonParser(feed, file) if feed.format == "jsonl" else _CsvParser(feed, file, trailing)
 
 
 class _Fault(NamedTuple):
@@ -232,6 +121,8 @@ class _Fault(NamedTuple):
 _OPEN_QUOTE = _Fault("line.quote", "a quote is opened and not closed")
 _STRAY_QUOTE = _Fault("line.quote", "a quote is opened and not closed before other text follows")
 _STRAY_RETURN = _Fault("line.break", "a carriage return stands between values")
+_SWALLOWED = _Fault("line.quote", "a quote is opened and not closed before the next records, which stand inside it")
+_NUL = _Fault("line.nul", "a NUL byte stands in a value")
 
 
 def _wrong_width(fields: int, width: int) -> _Fault:
@@ -243,19 +134,33 @@ class _CsvParser(Parser):
 
     In both ways a record is one line, or, in a feed that allows it, several lines whose quotes are set strictly. A
     record that does not end, or has another number of fields than the header, makes its first line broken.
+
+    Where every record has an empty field more than the header, that field is part of the file's dialect, and left out.
+    Whether it is so shows at the first record, and must hold until the last.
     """
 
-    def __init__(self, feed: Feed, file: str) -> None:
+    def __init__(self, feed: Feed, file: str, trailing: bool | None) -> None:
         super().__init__(feed, file)
+        self._delimiter = feed.delimiter
+        self._trailing = trailing
+        self._names = 0
         self._width = 0
         self._place: dict[str, int] = {}
         self._new: dict[str, int] = {}
         self._limit = MAX_RECORD_LINES if feed.multiline else 1
+        alike: dict[str, set[str]] = {}
+        for alias, column in self._column_of.items():
+            alike.setdefault(_plain(alias), set()).add(column)
+        self._alike = {name: columns.pop() for name, columns in alike.items() if len(columns) == 1}
         csv.field_size_limit(2**31 - 1)  # the module's own limit, 128 KiB, would break good records
 
     def finish(self) -> None:
         if not self._width:
             raise FileUnreadable(empty(self.file))
+        if self._trailing:
+            self.notes.append(
+                "every line ends with one delimiter more than its columns need; that empty field was left out"
+            )
 
     def _pieces(self, block: bytes, line: int, is_last: bool) -> Iterator[Piece]:
         start = 0
@@ -263,7 +168,7 @@ class _CsvParser(Parser):
             piece = self._header(block, line)
             yield piece
             start, line = piece.size, line + piece.lines
-        window, small = len(block), _CAREFUL_BYTES
+        window, small = len(block) if self._trailing is not None else _CAREFUL_BYTES, _CAREFUL_BYTES
         while start < len(block):
             end = block.rfind(b"\n", start, start + window) + 1 or block.index(b"\n", start) + 1
             found = self._quickly(block[start : self._record_end(block, start, end)], line)
@@ -280,6 +185,8 @@ class _CsvParser(Parser):
                     window = small = 2 * (end - start)
                     continue
             yield found
+            if self._trailing is None and len(found.rows):
+                self._trailing = False
             small = _CAREFUL_BYTES
             start, line = start + found.size, line + found.lines
 
@@ -299,44 +206,92 @@ class _CsvParser(Parser):
     # The header
 
     def _header(self, block: bytes, line: int) -> Piece:
-        """The lines up to the header, and the header."""
-        start = blank = 0
+        """The lines up to the header, and the header. A first line `sep=;` tells the delimiter."""
+        start = blank = told = 0
         while start < len(block):
             end = block.index(b"\n", start) + 1
-            if block[start:end].strip():
+            if not self.header_lines and (found := _SEPARATOR.fullmatch(block[start:end].rstrip(b"\r\n"))):
+                self._delimiter = found[1].decode()
+                self.header_lines = told = 1
+            elif block[start:end].strip():
                 break
-            start, blank = end, blank + 1
+            else:
+                blank += 1
+            start = end
         else:
-            return Piece(start, blank, blank=blank)
+            return Piece(start, blank + told, blank=blank)
         if not self.feed.has_header:
             self._know([names[0] for names in self.feed.columns.values()])
-            return Piece(start, blank, blank=blank)
+            return Piece(start, blank + told, blank=blank)
         end = block.rfind(b"\n", start, start + _CAREFUL_BYTES) + 1 or end
         lines = _lines(block[start:end])
-        fields, used = self._record(lines, 0)
+        fields, used = self._fields_of_header(lines)
         if isinstance(fields, _Fault):
-            raise FileUnreadable(f"{self.file}: in the header, line {line + blank:,}, {fields.message}; correct it")
+            at = line + blank + told
+            hint = "; is the file UTF-16 without a byte order mark?" if fields is _NUL else ""
+            raise FileUnreadable(f"{self.file}: in the header, line {at:,}, {fields.message}{hint}; correct it")
         self._know(fields)
-        self.header_lines = used
-        return Piece(start + _size(lines[:used]), blank + used, blank=blank)
+        self.header_lines += used
+        return Piece(start + _size(lines[:used]), blank + told + used, blank=blank)
+
+    def _fields_of_header(self, lines: list[str]) -> tuple[list[str] | _Fault, int]:
+        """The header's names, and how many lines it takes; a header of one name may be meant for another delimiter."""
+        usual = self._delimiter
+        fields, used = self._record(lines, 0)
+        if isinstance(fields, list) and len(fields) == 1 and not self._fits(fields):
+            for self._delimiter in _DELIMITERS:
+                others, lines_used = self._record(lines, 0)
+                if isinstance(others, list) and self._fits(others):
+                    return others, lines_used
+            self._delimiter = usual
+        return fields, used
+
+    def _fits(self, header: list[str]) -> bool:
+        """Whether a header names every column that a file must have; another of its names may be new."""
+        columns = self._columns_of([name.strip() for name in header])
+        return set(self.feed.columns) - set(self.feed.optional) <= set(columns)
+
+    def _columns_of(self, names: list[str]) -> list[str | None]:
+        """The feed's column that each name stands for.
+
+        A name that differs in case, spaces, hyphens or underscores alone stands for a column that no name is exact for,
+        if it is the only one.
+        """
+        columns = [self._column_of.get(name) for name in names]
+        left = set(self.feed.columns) - set(columns)
+        alike = [None if column else self._alike.get(_plain(name)) for name, column in zip(names, columns, strict=True)]
+        return [
+            near if near in left and alike.count(near) == 1 else exact
+            for exact, near in zip(columns, alike, strict=True)
+        ]
 
     def _know(self, header: list[str]) -> None:
         """Name the header's columns as the feed does, or say what is wrong with them."""
         given = [name.strip() or f"column {number}" for number, name in enumerate(header, 1)]
         found = f"its header has: {', '.join(given)[:1000]}"
-        columns = [self._column_of.get(name) for name in given]
+        columns = self._columns_of(given)
         meant = [column or f"{name} (new)" for name, column in zip(given, columns, strict=True)]
         if twice := sorted({column for column in meant if meant.count(column) > 1}):
             raise FileUnreadable(f"{self.file} has two columns for {', '.join(twice)}; leave one of them; {found}")
         missing = [column for column in self.feed.columns if column not in columns]
         if required := [column for column in missing if column not in self.feed.optional]:
             wanted = ", ".join(" or ".join(self.feed.columns[column]) for column in required)
-            hint = f"; is {self.feed.delimiter!r} the delimiter?" if len(given) == 1 < len(self.feed.columns) else ""
+            hint = f"; is {self._delimiter!r} the delimiter?" if len(given) == 1 < len(self.feed.columns) else ""
             raise FileUnreadable(
                 f"{self.file} lacks the columns {wanted}; {found}{hint}; correct the header,"
                 " or add the new name to the feed's columns"
             )
-        self._width = len(given)
+        near = [
+            f"{name} for {column}"
+            for name, column in zip(given, columns, strict=True)
+            if column and name not in self._column_of
+        ]
+        if self._delimiter != self.feed.delimiter:
+            self.notes.append(f"was read with {self._delimiter!r} as delimiter, not {self.feed.delimiter!r}")
+        if near:
+            self.notes.append(f"names in its header were taken for others: {', '.join(near)[:1000]}")
+        self._names = len(given)
+        self._width = self._names + bool(self._trailing)
         self._place = {column: index for index, column in enumerate(columns) if column}
         self._new = {name: index for index, name in enumerate(given) if not columns[index]}
         self.missing_columns, self.new_columns = tuple(missing), tuple(self._new)
@@ -354,6 +309,8 @@ class _CsvParser(Parser):
         lines = text.count(b"\n")
         if (b"\r" in text and text.count(b"\r") != text.count(b"\r\n")) or text.startswith(codecs.BOM_UTF8):
             return None  # pyarrow ends a line at a lone carriage return, and drops the mark
+        if b"\0" in text:
+            return None
         names = [str(index) for index in range(self._width)]
         refused: list[Any] = []
 
@@ -365,7 +322,7 @@ class _CsvParser(Parser):
             table = arrow_csv.read_csv(
                 pa.BufferReader(text),
                 arrow_csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=names),
-                arrow_csv.ParseOptions(delimiter=self.feed.delimiter, invalid_row_handler=refuse),
+                arrow_csv.ParseOptions(delimiter=self._delimiter, invalid_row_handler=refuse),
                 arrow_csv.ConvertOptions(
                     check_utf8=False, column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
                 ),
@@ -373,6 +330,13 @@ class _CsvParser(Parser):
         except pa.ArrowInvalid:
             return None
         columns = [column.chunk(0) if column.num_chunks == 1 else column.combine_chunks() for column in table.columns]
+        # Whether an empty field more belongs to the file's dialect is told with care.
+        if refused and self._trailing is None:
+            return None
+        if self._trailing and (
+            any(row.actual_columns == self._names for row in refused) or pc.any(pc.not_equal(columns[-1], "")).as_py()
+        ):
+            return None
         long = [column for column in columns if _has_break(column)] if b'"' in text else []
         if long:
             return self._with_continuations(text, line, columns, long) if not refused else None
@@ -393,7 +357,7 @@ class _CsvParser(Parser):
             if self._is_blank(raw):
                 blank += 1
             else:
-                broken.append(Broken(line + int(index), raw, *_wrong_width(row.actual_columns, self._width)))
+                broken.append(Broken(line + int(index), raw, *_wrong_width(row.actual_columns, self._names)))
         rows = np.delete(filled, at).astype(np.int64) + line
         return Piece(len(text), lines, self._values(columns), rows, broken, blank)
 
@@ -438,8 +402,8 @@ class _CsvParser(Parser):
             fields, used = self._record(lines, index)
             if not used and not is_last:
                 break
-            if isinstance(fields, list) and len(fields) != self._width:
-                fields = _wrong_width(len(fields), self._width)
+            if isinstance(fields, list):
+                fields = self._of_width(fields)
             if isinstance(fields, _Fault):
                 broken.append(Broken(line + index, lines[index].removesuffix("\r"), *fields))
                 index += 1
@@ -452,16 +416,31 @@ class _CsvParser(Parser):
         size = len(text) if index == len(lines) else _size(lines[:index])
         return Piece(size, index, values, np.array(rows, np.int64), broken, blank, continuation)
 
+    def _of_width(self, fields: list[str]) -> list[str] | _Fault:
+        """The fields, if they are as many as the file's records have. Raises OtherDialect."""
+        count = len(fields)
+        has_trailing = count == self._names + 1 and not fields[-1]
+        if self._trailing is None and has_trailing:
+            raise OtherDialect(trailing=True)
+        if self._trailing and not has_trailing and count in (self._names, self._width):
+            raise OtherDialect(trailing=False)
+        if count != self._width:
+            return _wrong_width(count, self._names)
+        self._trailing = bool(self._trailing)
+        return fields
+
     def _is_blank(self, line: str) -> bool:
         """Whether nothing stands in a line; the one value of a narrow file may be spaces."""
-        return not line if self._width == 1 else not line.strip() and self.feed.delimiter not in line
+        return not line if self._width == 1 else not line.strip() and self._delimiter not in line
 
     def _record(self, lines: list[str], index: int) -> tuple[list[str] | _Fault, int]:
         """The fields of the record that begins at a line, or why it has none, and how many lines it takes.
 
         It takes 0 lines where a quote was still open after the last of them and more lines could close it.
         """
-        line, delimiter = lines[index], self.feed.delimiter
+        line, delimiter = lines[index], self._delimiter
+        if "\0" in line:
+            return _NUL, 1
         if '"' not in line:
             bare = line.rstrip("\r")
             return (_STRAY_RETURN, 1) if "\r" in bare else (bare.split(delimiter), 1)
@@ -469,7 +448,28 @@ class _CsvParser(Parser):
         if used or self._limit == 1:
             return fields, 1
         fields, used = _quoted(lines, index, self._limit, delimiter, strict=True)
+        if isinstance(fields, list) and (fault := self._doubt(lines[index : index + used])):
+            return fault, 1
         return fields, used if used or len(lines) - index < self._limit else 1
+
+    def _doubt(self, lines: list[str]) -> _Fault | None:
+        """Why lines that read as one record are not taken for one.
+
+        A quote that was never closed ends at the next one that happens to stand at the end of a value, and the records
+        between would become a part of the value. They are told by what they are: whole records, each with a first value
+        that looks like the first value of the line with the quote.
+        """
+        delimiter = self._delimiter
+        if any("\0" in line for line in lines):
+            return _NUL
+        if not _strict(delimiter).fullmatch("\n".join(lines)):
+            return _STRAY_QUOTE
+        closed = next(csv.reader([lines[0].rstrip("\r") + '"'], delimiter=delimiter))
+        shape = _shape(lines[0], delimiter)
+        if len(closed) + closed[-1].count(delimiter) != self._width or not {"9", "a"} & set(shape):
+            return None
+        alike = sum(_shape(line, delimiter) == shape and self._width_of(line) == self._width for line in lines[1:])
+        return _SWALLOWED if 2 * alike > len(lines) - 1 else None
 
 
 def _quoted(lines: list[str], index: int, limit: int, delimiter: str, strict: bool) -> tuple[list[str] | _Fault, int]:
@@ -488,6 +488,24 @@ def _quoted(lines: list[str], index: int, limit: int, delimiter: str, strict: bo
     except csv.Error:
         return (_OPEN_QUOTE, 0) if is_over else (_STRAY_QUOTE if strict else _STRAY_RETURN, 1)
     return (_OPEN_QUOTE, 0) if is_over else (fields, reader.line_num)
+
+
+@cache
+def _strict(delimiter: str) -> re.Pattern[str]:
+    """A record in which a quote opens a value, closes it, or is doubled inside it, and stands nowhere else."""
+    value = rf'(?:"(?:[^"]++|"")*+"|[^"{re.escape(delimiter)}\r\n]*+)'
+    return re.compile(rf"{value}(?:{re.escape(delimiter)}{value})*+\r?")
+
+
+def _shape(line: str, delimiter: str) -> str:
+    """What the first value of a line looks like: its letters and digits told from each other only by kind."""
+    first = line.split(delimiter, 1)[0]
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", first))
+
+
+def _plain(name: str) -> str:
+    """A column's name without what people vary: case, and how its words are set apart."""
+    return re.sub(r"[\s_-]+", "_", name.strip().casefold())
 
 
 def _lines(text: bytes) -> list[str]:
@@ -588,6 +606,8 @@ class _JsonParser(Parser):
             found = self._object(bare)
             if isinstance(found, str):
                 broken.append(Broken(number, whole.removesuffix("\r"), "line.json", found))
+            elif "\\u0000" in bare and any("\0" in text for text in _strings(found)):
+                broken.append(Broken(number, whole.removesuffix("\r"), *_NUL))
             else:
                 objects.append(found)
                 rows.append(number)
@@ -610,7 +630,7 @@ class _JsonParser(Parser):
             if "[" in text or text.find("{", 1) > 0:
                 found = {key: _flat(value) for key, value in found.items()}
             if "\\ud" in text or "\\uD" in text:
-                _quote("".join(chain(found, (value for value in found.values() if isinstance(value, str))))).encode()
+                _quote("".join(_strings(found))).encode()
         except json.JSONDecodeError as error:
             return f"not valid JSON: {error.msg}, at character {error.pos + 1}"
         except _TwiceError as error:
@@ -622,6 +642,11 @@ class _JsonParser(Parser):
         if self._has_aliases and len({self._column_of.get(key, (key,)) for key in found}) < len(found):
             return "two keys stand for the same column"
         return found
+
+
+def _strings(record: Mapping[str, Any]) -> Iterator[str]:
+    """The keys and the texts of a record."""
+    return chain(record, (value for value in record.values() if isinstance(value, str)))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

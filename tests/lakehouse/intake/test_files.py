@@ -33,9 +33,10 @@ FEED = Feed(
     columns={"sale_id": ("sale_id", "Sale ID"), "product": ("product",), "note": ("note",)},
     optional=("note",),
 )
-LONG = replace(FEED, multiline=True)
+ONE_LINE = replace(FEED, multiline=False)
 JSON = replace(FEED, format="jsonl", pattern="sales/sales_*.json*")
 COLUMNS = ("sale_id", "product", "note", "_rescued_data", "_source_file", "_source_row", "_ingested_at", "_batch_id")
+GOOD = b"sale_id,product,note\n" + b"1,mug,x\n" * 500
 
 
 class Read:
@@ -120,10 +121,15 @@ def test_blank_lines_count_and_move_the_line_numbers(tmp_path: Path) -> None:
     assert read.accounts == (8, 1, 5, 0, 2, 0)
 
 
-def test_a_header_alone_is_a_file_without_records(tmp_path: Path) -> None:
-    read = Read(tmp_path, b"sale_id,product,note")
-    assert read.report.status == "loaded"
-    assert read.accounts == (1, 1, 0, 0, 0, 0)
+def test_a_header_alone_is_a_file_without_records_and_says_so(tmp_path: Path) -> None:
+    for number, content in enumerate(
+        [b"sale_id,product,note", b"\nsale_id,product,note\r\n\n", b"sep=,\nsale_id,product\n"]
+    ):
+        read = Read(tmp_path / str(number), content)
+        assert (read.report.status, read.report.records, read.report.broken) == ("loaded", 0, 0)
+        assert read.report.message == "sales/sales_1.csv has a header and no record"
+        assert read.accounts[0] == sum(read.accounts[1:])
+    assert Read(tmp_path / "broken", b"sale_id,product\n1\n").report.message == ""
 
 
 def test_gzip_and_other_encodings_and_delimiters(tmp_path: Path) -> None:
@@ -178,7 +184,7 @@ def test_a_broken_line_is_quarantined_with_its_text_and_reason(tmp_path: Path) -
     assert read.accounts == (6, 1, 1, 0, 2, 2)
 
 
-@pytest.mark.parametrize("feed", [FEED, LONG], ids=["one line", "several lines"])
+@pytest.mark.parametrize("feed", [ONE_LINE, FEED], ids=["one line", "several lines"])
 @pytest.mark.parametrize("tail", [b"", b"3,jug,z\n", b'3,"a ""jug""",z\n4,"x",y\n'])
 def test_an_unclosed_quote_loses_its_line_alone(tmp_path: Path, feed: Feed, tail: bytes) -> None:
     read = Read(tmp_path, b'sale_id,product,note\n1,"mug,x\n2,"cup, big",y\n' + tail, feed)
@@ -188,7 +194,7 @@ def test_an_unclosed_quote_loses_its_line_alone(tmp_path: Path, feed: Feed, tail
     assert read.quarantined[0]["_errors"][0]["rule"] == "line.quote"
 
 
-@pytest.mark.parametrize("feed", [FEED, LONG], ids=["one line", "several lines"])
+@pytest.mark.parametrize("feed", [ONE_LINE, FEED], ids=["one line", "several lines"])
 def test_an_unclosed_quote_in_the_last_line_without_line_break_is_broken(tmp_path: Path, feed: Feed) -> None:
     read = Read(tmp_path, b'sale_id,product,note\n1,mug,x\n2,cup,"y', feed)
     assert read.reasons == [(3, '2,cup,"y', "a quote is opened and not closed")]
@@ -197,10 +203,10 @@ def test_an_unclosed_quote_in_the_last_line_without_line_break_is_broken(tmp_pat
 
 def test_line_breaks_in_values_are_kept_where_the_feed_allows_them(tmp_path: Path) -> None:
     content = b'sale_id,product,note\n1,"mug\r\nred",x\n2,cup,"a\n\nb"\n3,jug,y\n'
-    read = Read(tmp_path, content, LONG)
+    read = Read(tmp_path, content)
     assert read.values == [(2, "1", "mug\r\nred", "x"), (4, "2", "cup", "a\n\nb"), (7, "3", "jug", "y")]
     assert read.accounts == (7, 1, 0, 3, 3, 0)
-    strict = Read(tmp_path / "2", content)
+    strict = Read(tmp_path / "2", content, ONE_LINE)
     assert [row[:2] for row in strict.values] == [(7, "3")]
     assert strict.accounts == (7, 1, 1, 0, 1, 4)
 
@@ -208,7 +214,7 @@ def test_line_breaks_in_values_are_kept_where_the_feed_allows_them(tmp_path: Pat
 def test_a_record_may_be_as_long_as_the_limit_and_no_longer(tmp_path: Path) -> None:
     for lines in (records.MAX_RECORD_LINES, records.MAX_RECORD_LINES + 1):
         value = "\n".join("x" * lines)
-        read = Read(tmp_path / str(lines), f'sale_id,product,note\n1,mug,"{value}"\n2,cup,y\n'.encode(), LONG)
+        read = Read(tmp_path / str(lines), f'sale_id,product,note\n1,mug,"{value}"\n2,cup,y\n'.encode())
         good = lines <= records.MAX_RECORD_LINES
         assert read.values[0] == ((2, "1", "mug", value) if good else (lines + 2, "2", "cup", "y"))
         assert (read.report.broken == 0) is good
@@ -226,7 +232,7 @@ def test_a_long_record_crosses_blocks_and_windows(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(records, "_CAREFUL_BYTES", 64)
     note = "\n".join(["some, text"] * 90)
     rows = [f'{number},mug,"{note}"\n{number},"cup\n' for number in range(50)]
-    read = Read(tmp_path, ("sale_id,product,note\n" + "".join(rows)).encode(), LONG, block_bytes=500)
+    read = Read(tmp_path, ("sale_id,product,note\n" + "".join(rows)).encode(), block_bytes=500)
     assert read.report.records + read.report.broken == 100
     assert read.accounts == (1 + 50 * 91, 1, 0, 50 * 89, 50, 50)
     assert {row["note"] for row in read.accepted} == {note}
@@ -248,7 +254,16 @@ def test_files_are_read_in_blocks_with_exact_line_numbers(tmp_path: Path) -> Non
 
 def _deal(content: bytes, feed: Feed, block_bytes: int) -> tuple[Any, ...]:
     """Accounts, records (line, values) and broken lines of a text, straight from the parser."""
-    parser = records.parser_of(feed, "x.csv")
+    for trailing in (None, True):
+        try:
+            return _dealt(content, feed, block_bytes, trailing)
+        except records.OtherDialect:
+            continue
+    return _dealt(content, feed, block_bytes, trailing=False)
+
+
+def _dealt(content: bytes, feed: Feed, block_bytes: int, trailing: bool | None) -> tuple[Any, ...]:
+    parser = records.parser_of(feed, "x.csv", trailing)
     line, rest, good, broken, told = 1, b"", [], [], [0, 0, 0]
     chunks = [content[at : at + block_bytes] for at in range(0, len(content), block_bytes)]
     for chunk in [*chunks, b""]:
@@ -269,7 +284,7 @@ def _deal(content: bytes, feed: Feed, block_bytes: int) -> tuple[Any, ...]:
 
 
 TOKENS = st.sampled_from(
-    ["a", "ö", '"', '""', ",", "\n", "\r\n", "\r", " ", "1,2,3\n", '"x\ny",', '1,"b c",3\n', "\ufeff"]
+    ["a", "ö", '"', '""', ",", "\n", "\r\n", "\r", " ", "1,2,3\n", '"x\ny",', '1,"b c",3\n', "\ufeff", "1,2,3,\n", "\0"]
 )
 
 
@@ -291,7 +306,7 @@ def test_every_line_is_accounted_for_and_the_quick_way_agrees_with_the_careful_o
     assert all(texts[at - 1].removesuffix("\r") == text for at, text in broken)
 
 
-VALUES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
+VALUES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=12)
 ROWS = st.lists(st.tuples(VALUES, VALUES, VALUES).filter(lambda row: any(value.strip() for value in row)), max_size=12)
 
 
@@ -311,8 +326,242 @@ def test_every_good_record_comes_back_as_written_among_blank_and_cut_lines(
         expected.append((line, *row))
         content += written.getvalue()
         line += written.getvalue().count("\n")
-    _, _, _, lines, good, broken = _deal(content.encode(), LONG, data.draw(st.integers(1, 200)))
+    _, _, _, lines, good, broken = _deal(content.encode(), FEED, data.draw(st.integers(1, 200)))
     assert (good, broken, lines) == (expected, cut, line - 1)
+
+
+# What is not as declared, and read with a note
+
+
+@pytest.mark.parametrize(
+    ("header", "taken"),
+    [
+        (b"SALE_ID,product,Note", "SALE_ID for sale_id, Note for note"),
+        (b"sale-id,PRODUCT,note", "sale-id for sale_id, PRODUCT for product"),
+        (b" Sale   Id ,product,note", "Sale   Id for sale_id"),
+    ],
+)
+def test_a_header_in_another_spelling_is_understood_and_noted(tmp_path: Path, header: bytes, taken: str) -> None:
+    read = Read(tmp_path, header + b"\n1,mug,x\n")
+    assert read.values == [(2, "1", "mug", "x")]
+    assert read.report.message == f"sales/sales_1.csv names in its header were taken for others: {taken}"
+    assert (read.report.new_columns, read.report.missing_columns) == ((), ())
+
+
+def test_an_exact_name_goes_before_one_in_another_spelling_and_two_of_these_are_none(tmp_path: Path) -> None:
+    exact = Read(tmp_path / "1", b"SALE_ID,sale_id,product,note\n9,1,mug,x\n")
+    assert exact.values == [(2, "1", "mug", "x")]
+    assert (exact.report.new_columns, exact.report.message) == (("SALE_ID",), "")
+    optional = Read(tmp_path / "2", b"sale_id,product,Note,NOTE\n1,mug,x,y\n")
+    assert optional.values == [(2, "1", "mug", None)]
+    assert optional.report.new_columns == ("Note", "NOTE")
+    wanted = Read(tmp_path / "3", b"SALE_ID,Sale-ID,product\n1,2,mug\n")
+    assert "lacks the columns sale_id or Sale ID; its header has: SALE_ID, Sale-ID, product" in wanted.report.message
+    alike = replace(FEED, columns={"a_b": ("a_b",), "a_b2": ("a-b",), "c": ("c",)}, optional=())
+    assert "lacks the columns a_b, a-b;" in Read(tmp_path / "4", b"A B,a__b,c\n1,2,3\n", alike).report.message
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;\r", "\ufeffsep=;"])
+def test_a_line_that_tells_the_delimiter_is_believed_and_counted(tmp_path: Path, first: str) -> None:
+    read = Read(tmp_path, f"{first}\nsale_id;product;note\n1;mug, big;x\n\n2\n".encode(), block_bytes=30)
+    assert read.values == [(3, "1", "mug, big", "x")]
+    assert read.reasons == [(5, "2", "1 field, the header has 3")]
+    assert read.accounts == (5, 2, 1, 0, 1, 1)
+    assert read.report.message == "sales/sales_1.csv was read with ';' as delimiter, not ','"
+
+
+def test_the_told_delimiter_may_be_the_declared_one_and_only_the_first_line_tells_it(tmp_path: Path) -> None:
+    usual = Read(tmp_path / "1", b"sep=,\nsale_id,product,note\n1,mug,x\n")
+    assert (usual.accounts, usual.report.message) == ((3, 2, 0, 0, 1, 0), "")
+    twice = Read(tmp_path / "2", b"sep=;\nsep=,\nsale_id;product\n")
+    assert "lacks the columns sale_id or Sale ID, product; its header has: sep=," in twice.report.message
+    bare = replace(FEED, has_header=False, optional=())
+    headless = Read(tmp_path / "3", b"sep=;\n1;mug;x\n", bare)
+    assert (headless.values, headless.accounts) == ([(2, "1", "mug", "x")], (2, 1, 0, 0, 1, 0))
+    assert headless.report.message == "sales/sales_1.csv was read with ';' as delimiter, not ','"
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_a_header_of_one_column_is_read_with_the_delimiter_that_makes_sense_of_it(
+    tmp_path: Path, delimiter: str
+) -> None:
+    rows = [["Sale ID", "product", "note"], ["1", "mug, big", '"x\n y"'], ["2", "cup", ""]]
+    read = Read(tmp_path, "\n".join(delimiter.join(row) for row in rows).encode())
+    assert read.values == [(2, "1", "mug, big", "x\n y"), (4, "2", "cup", "")]
+    assert read.report.message == f"sales/sales_1.csv was read with {delimiter!r} as delimiter, not ','"
+    declared = Read(tmp_path / "2", b"sale_id,product\n1,mug\n", replace(FEED, delimiter=";"))
+    assert declared.values == [(2, "1", "mug", None)]
+    assert declared.report.message.endswith("was read with ',' as delimiter, not ';'")
+
+
+def test_an_empty_field_more_in_every_line_is_left_out(tmp_path: Path) -> None:
+    lines = ["sale_id,product,note", "1,mug,x,", '2,"cup\nred",y,""', "", '3,"jug', "4", "5,can,,", "6,a,b,c,d"]
+    for block_bytes in (20, 1000):
+        read = Read(tmp_path / str(block_bytes), "\n".join(lines).encode(), block_bytes=block_bytes)
+        assert read.values == [(2, "1", "mug", "x"), (3, "2", "cup\nred", "y"), (8, "5", "can", "")]
+        assert [reason[0] for reason in read.reasons] == [6, 7, 9]
+        assert read.reasons[1:] == [
+            (7, "4", "1 field, the header has 3"),
+            (9, "6,a,b,c,d", "5 fields, the header has 3"),
+        ]
+        assert read.accounts == (9, 1, 1, 1, 3, 3)
+        assert read.report.message == (
+            "sales/sales_1.csv every line ends with one delimiter more than its columns need; that empty field was left"
+            " out"
+        )
+        assert read.report.new_columns == ()
+
+
+@pytest.mark.parametrize("odd", ["7,mug,x", "7,mug,x,y"], ids=["a line without it", "a line in which it is not empty"])
+@pytest.mark.parametrize("at", [0, 1, 4000])
+def test_a_delimiter_more_on_some_lines_breaks_them(tmp_path: Path, odd: str, at: int) -> None:
+    lines = ["1,mug,x,"] * 4000
+    lines.insert(at, odd)
+    read = Read(tmp_path, "\n".join(["sale_id,product,note", *lines]).encode(), block_bytes=9000)
+    good = odd.count(",") == 2
+    assert read.values == ([(at + 2, "7", "mug", "x")] if good else [])
+    assert len(read.reasons) == 4000 + (not good)
+    assert {reason[2] for reason in read.reasons} == {"4 fields, the header has 3"}
+    assert read.report.message == ""
+
+
+def test_a_large_file_with_a_delimiter_more_is_read_the_quick_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_CAREFUL_BYTES", 64)
+    careful = records._CsvParser._carefully
+    seen: list[int] = []
+
+    def watched(self: Any, text: bytes, *rest: Any) -> Any:
+        seen.append(len(text))
+        return careful(self, text, *rest)
+
+    monkeypatch.setattr(records._CsvParser, "_carefully", watched)
+    read = Read(tmp_path, b"sale_id,product,note\n" + b"1,mug,x,\n" * 5000)
+    assert (read.report.records, read.report.broken) == (5000, 0)
+    assert sum(seen) < 200
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_byte_order_mark_tells_the_encoding(tmp_path: Path, encoding: str, zipped: bool) -> None:
+    content = "\ufeffsale_id,product,note\r\n1,Müslischale,à 5 €\r\n".encode(encoding)
+    name = "sales_1.csv.gz" if zipped else "sales_1.csv"
+    read = Read(tmp_path, gzip.compress(content) if zipped else content, name=name, block_bytes=11)
+    assert read.values == [(2, "1", "Müslischale", "à 5 €")]
+    assert read.accounts == (2, 1, 0, 0, 1, 0)
+    said = f"sales/{name} was read as {encoding}, as its byte order mark says, and not as utf-8"
+    assert read.report.message == said
+
+
+def test_a_byte_order_mark_goes_before_what_is_declared_and_is_removed(tmp_path: Path) -> None:
+    content = "\ufeffsale_id,product\n1,Müslischale\n".encode()
+    read = Read(tmp_path / "1", content, replace(FEED, encoding="cp1252"))
+    assert read.values == [(2, "1", "Müslischale", None)]
+    assert read.report.message.endswith("was read as utf-8, as its byte order mark says, and not as cp1252")
+    for number, encoding in enumerate(("utf-8", "utf-8-sig"), 2):
+        assert Read(tmp_path / str(number), content, replace(FEED, encoding=encoding)).report.message == ""
+    utf16 = replace(FEED, encoding="utf-16")
+    assert Read(tmp_path / "4", content.decode()[1:].encode("utf-16"), utf16).report.message == ""
+
+
+@pytest.mark.parametrize("block_bytes", [40, 10_000])
+@pytest.mark.parametrize(
+    ("name", "encoding"), [("Müslischale für 5 €", "cp1252"), ("M\xfcsli\x81schale\x9d", "latin-1")]
+)
+def test_text_of_one_byte_per_character_is_read_with_a_note(
+    tmp_path: Path, name: str, encoding: str, block_bytes: int
+) -> None:
+    content = GOOD + f"2,{name},é\n3,cup,CITÉ®\n".encode(encoding) + b"4,\xe9\xe9\xe9\xe9,\xe9\n" * 3
+    zipped = Read(tmp_path / "1", gzip.compress(content), name="sales_1.csv.gz", block_bytes=block_bytes)
+    read = Read(tmp_path / "2", content, block_bytes=block_bytes)
+    assert read.values == zipped.values
+    assert read.values[500:502] == [
+        (502, "2", name, "é"),
+        (503, "3", "cup", "CITÉ®"),
+    ]
+    assert read.accounts == (506, 1, 0, 0, 505, 0)
+    said = f"sales/sales_1.csv is not utf-8 text (byte 4,024, in line 502) and was read as {encoding}"
+    assert read.report.message == said
+    assert len(list((read.staging / "accepted").iterdir())) == 1
+
+
+def test_json_lines_too_are_read_in_the_encoding_that_they_have(tmp_path: Path) -> None:
+    read = Read(tmp_path, b'{"sale_id": "1", "product": "m\xfcg"}\n', JSON, "sales_1.json")
+    assert read.values == [(1, "1", "müg", None)]
+    assert "(byte 30, in line 1) and was read as cp1252" in read.report.message
+
+
+# NUL bytes
+
+
+@pytest.mark.parametrize("block_bytes", [16, 10_000])
+def test_a_value_with_a_nul_byte_breaks_its_record(tmp_path: Path, block_bytes: int) -> None:
+    content = b'sale_id,product,note\n1,mug,x\n2\0,cup,y\n3,jug,"a\n\0b"\n4,"\0",z\n5,can,w\n'
+    read = Read(tmp_path, content, block_bytes=block_bytes)
+    assert [row[:2] for row in read.values] == [(2, "1"), (7, "5")]
+    assert [(row["_source_row"], row["_errors"][0]["rule"]) for row in read.quarantined] == [
+        (3, "line.nul"),
+        (4, "line.nul"),
+        (5, "line.nul"),
+        (6, "line.nul"),
+    ]
+    assert read.quarantined[0]["_row"] == "2\0,cup,y"
+    assert read.accounts == (7, 1, 0, 0, 2, 4)
+
+
+def test_an_escaped_nul_in_json_breaks_its_record(tmp_path: Path) -> None:
+    lines = [r'{"sale_id": "1\u0000"}', r'{"sale_id": "2\\u0000"}', r'{"note\u0000": "3"}']
+    read = Read(tmp_path, "\n".join(lines).encode(), JSON, "sales_1.json")
+    assert [row[:2] for row in read.values] == [(2, r"2\u0000")]
+    assert [(row["_source_row"], row["_errors"][0]["rule"]) for row in read.quarantined] == [
+        (1, "line.nul"),
+        (3, "line.nul"),
+    ]
+
+
+# Quotes that are never closed, and values of several lines
+
+
+def test_a_value_may_have_several_lines_by_default(tmp_path: Path) -> None:
+    read = Read(tmp_path, b'sale_id,product,note\n1,mug,"a\n""b"",\n\nc"\n2,cup,y\n')
+    assert read.values == [(2, "1", "mug", 'a\n"b",\n\nc'), (6, "2", "cup", "y")]
+    assert read.accounts == (6, 1, 0, 3, 2, 0)
+
+
+@pytest.mark.parametrize("many", [1, 3, 400])
+def test_a_stray_quote_that_a_later_one_happens_to_close_swallows_no_record(tmp_path: Path, many: int) -> None:
+    between = "".join(f"A{number},cup,y\n" for number in range(many))
+    content = f'sale_id,product,note\nA1,"Best mug,x\n{between}A7,Monitor 19",z\nA8,jug,w\n'
+    read = Read(tmp_path, content.encode())
+    assert read.reasons == [
+        (2, 'A1,"Best mug,x', "a quote is opened and not closed before the next records, which stand inside it")
+    ]
+    assert read.values[-2:] == [(many + 3, "A7", 'Monitor 19"', "z"), (many + 4, "A8", "jug", "w")]
+    assert read.accounts == (many + 4, 1, 0, 0, many + 2, 1)
+
+
+def test_lines_inside_a_value_may_look_like_records_of_another_kind(tmp_path: Path) -> None:
+    rows = [("A1", "mug", "12 High St\nLondon, N1, UK"), ("A2", "cup", "sizes\n1, 2, 3\nas told"), ("", "x", "\n,,")]
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerows(rows)
+    read = Read(tmp_path, ("sale_id,product,note\n" + written.getvalue()).encode())
+    assert [row[1:] for row in read.values] == rows
+    assert read.report.broken == 0
+
+
+def test_a_record_of_several_lines_has_the_headers_number_of_fields_and_strict_quotes(tmp_path: Path) -> None:
+    content = b'sale_id,product,note\n1,"a\nb",c,d\n2,"a\nb",5" c\n3,"a\nb" c,d\n4,cup,y\n'
+    read = Read(tmp_path, content)
+    assert [(at, text) for at, text, _ in read.reasons] == [
+        (2, '1,"a'),
+        (4, '2,"a'),
+        (5, 'b",5" c'),
+        (6, '3,"a'),
+        (7, 'b" c,d'),
+    ]
+    assert read.values[-1] == (8, "4", "cup", "y")
+    assert read.report.is_balanced
 
 
 # Files that cannot be read
@@ -327,9 +576,6 @@ def _unreadable(tmp_path: Path, content: bytes, feed: Feed = FEED, name: str = "
     return read.report.message
 
 
-GOOD = b"sale_id,product,note\n" + b"1,mug,x\n" * 500
-
-
 @pytest.mark.parametrize(
     ("content", "name", "says"),
     [
@@ -342,7 +588,7 @@ GOOD = b"sale_id,product,note\n" + b"1,mug,x\n" * 500
             "lacks the columns product; its header has: sale_id, note",
             id="column",
         ),
-        pytest.param(b"sale_id;product\n1;x\n", "sales_1.csv", "is ',' the delimiter?", id="delimiter"),
+        pytest.param(b"sale_id:product\n1:x\n", "sales_1.csv", "is ',' the delimiter?", id="delimiter"),
         pytest.param(b"1,mug,x\n", "sales_1.csv", "lacks the columns sale_id or Sale ID, product", id="no header"),
         pytest.param(b"sale_id,product,Sale ID\n", "sales_1.csv", "two columns for sale_id", id="two aliases"),
         pytest.param(b"sale_id,product,x,x\n", "sales_1.csv", "two columns for x", id="a name twice"),
@@ -356,9 +602,24 @@ GOOD = b"sale_id,product,note\n" + b"1,mug,x\n" * 500
         pytest.param(gzip.compress(GOOD)[:-8] + b"12345678", "sales_1.csv.gz", "is damaged", id="a gzip damaged"),
         pytest.param(GOOD, "sales_1.csv.gz", "is not gzip data", id="not gzip"),
         pytest.param(b"PK\x03\x04zzz", "sales_1.csv", "a zip archive", id="zip"),
-        pytest.param(GOOD + b"2,m\xfcg,x\n", "sales_1.csv", "byte 4,024 of the text, in line 502,", id="latin-1"),
         pytest.param(
-            "sale_id,product\n".encode("utf-16"), "sales_1.csv", "byte 0 of the text, in line 1,", id="utf-16"
+            GOOD + "2,Müslischale für,x\n".encode().replace(b"le", b"\xc3"),
+            "sales_1.csv",
+            "in line 502, cannot be read; deliver it in this encoding, or change the feed's; nor is it cp1252: beside 1"
+            " such bytes it has 2 characters that are utf-8",
+            id="damaged utf-8",
+        ),
+        pytest.param(
+            GOOD + bytes(range(1, 256)) * 9,
+            "sales_1.csv",
+            "no text: 225 of its 6,316 bytes are control bytes",
+            id="no text",
+        ),
+        pytest.param(
+            "sale_id,product\n".encode("utf-16-le"),
+            "sales_1.csv",
+            "in the header, line 1, a NUL byte stands in a value; is the file UTF-16 without a byte order mark?",
+            id="utf-16 without a mark",
         ),
         pytest.param(
             b"sale_id,product\n" + b"x" * 400, "sales_1.csv", "line 2 is longer than 256 bytes", id="a long line"
@@ -449,7 +710,7 @@ def test_json_dirt_is_quarantined_with_its_reason(tmp_path: Path, line: str, say
         (b"\n\n", "is empty"),
         (b'\n[{"sale_id": 1}]', "is one JSON list"),
         (b'{"id": 1}\n{"other": 1}\n', "none of its 2 records has a column of the feed; they have: id, other"),
-        (b'{"sale_id": "\xfc"}\n', "is not utf-8 text"),
+        (b'{"sale_id": "\xfc\xc3\xbc"}\n', "is not utf-8 text"),
     ],
 )
 def test_json_files_that_cannot_be_read(tmp_path: Path, content: bytes, says: str) -> None:
