@@ -46,7 +46,12 @@ def stage_files(lake: Lake, step: Step, batch_id: str, folder: Path, inputs: Pat
             if (rows / outcome).is_dir():
                 (rows / outcome).rename(outcome_folder(folder, outcome))
     known = [FileReport(f.file, f.file_id, f.size_bytes, "known", "") for f in delivery.known]
-    told = [r for r in (*delivery.unreadable, *reports, *known) if (r.file, r.file_id) not in recorded]
+    # What is loaded now was not before, though it may be on record as unreadable: its feed was corrected since.
+    told = [
+        r
+        for r in (*delivery.unreadable, *reports, *known)
+        if r.status == "loaded" or (r.file, r.file_id) not in recorded
+    ]
     unreadable = [r for r in (*delivery.unreadable, *reports) if r.status == "unreadable"]
     if not told and not unreadable:
         return None
@@ -59,10 +64,14 @@ def stage_files(lake: Lake, step: Step, batch_id: str, folder: Path, inputs: Pat
 
 
 def _recorded_files(lake: Lake, step: Step) -> dict[tuple[str, str], str]:
-    """What is known of this step's files: (name, content hash) -> status, from `ops.files` and unmoved journals."""
+    """What is known of this step's files: (name, content hash) -> status, from `ops.files` and unmoved journals.
+
+    A file that could not be read at first and was loaded later is a loaded one.
+    """
     rows = [row for j in journals(lake) if j.state == "done" for row in j.rows.get(ops_tables.FILES.name, [])]
     rows += arrow.rows(lake, ops_tables.FILES, ("step", "=", step.name)).to_pylist()
-    return {(row["file"], row["file_id"]): row["status"] for row in rows if row["step"] == step.name}
+    own = sorted((row for row in rows if row["step"] == step.name), key=lambda row: row["status"] == "loaded")
+    return {(row["file"], row["file_id"]): row["status"] for row in own}
 
 
 def _file_row(report: FileReport) -> dict[str, Any]:
