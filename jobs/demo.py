@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from jobs.steps import ALL, catalogued
+from jobs.steps import ALL, FEEDS, catalogued
 from lakehouse.catalogue import pages
 from lakehouse.promotion import gate, quarantine
 from lakehouse.run import job
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shutil.rmtree(folder / "warehouse", ignore_errors=True)
     gate.warm_up()
     lake = job.open_lake("local", folder / "warehouse", screen, SMALL_DATA)
-    report = run_shown(lake, choose(ALL, "shop"), screen, inputs=folder / "shop")
+    report = run_shown(lake, choose(ALL, "shop"), screen, inputs=folder / "shop", feeds=FEEDS)
     screen.rule("3. What became of every row and every cent", align="left")
     summarise(lake, report, screen)
     codes = [report.exit_code]

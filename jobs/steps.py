@@ -4,8 +4,10 @@ import bronze
 import gold
 import silver
 from lakehouse.declare.table import Step
+from lakehouse.intake.feeds import Feed
 
 ALL: tuple[Step, ...] = (*bronze.STEPS, *silver.STEPS, *gold.STEPS)
+FEEDS: tuple[Feed, ...] = tuple(step.feed for step in bronze.STEPS)
 
 
 def catalogued() -> tuple[Step, ...]:

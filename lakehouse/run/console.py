@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +16,13 @@ from rich.table import Table as Grid
 from lakehouse.accounts.account import Account
 from lakehouse.declare.table import Step
 from lakehouse.errors import LakehouseError
+from lakehouse.intake.feeds import Feed
 from lakehouse.promotion.promote import Promotion
 from lakehouse.run.runner import Report, run_steps
 from lakehouse.store.lake import Lake
+
+LISTED = 50
+"""So many files are named in a summary with what is to be said of them; of more, how many."""
 
 
 def console() -> Console:
@@ -27,11 +32,17 @@ def console() -> Console:
 
 
 def run_shown(
-    lake: Lake, steps: Sequence[Step], console: Console, *, full: bool = False, inputs: Path | None = None
+    lake: Lake,
+    steps: Sequence[Step],
+    console: Console,
+    *,
+    full: bool = False,
+    inputs: Path | None = None,
+    feeds: Sequence[Feed] = (),
 ) -> Report:
-    """Promote the steps, and show how far it is."""
+    """Promote the steps, and show how far it is; see `run_steps`."""
     with _progress(console, len(steps)) as listener:
-        return run_steps(lake, steps, full=full, inputs=inputs, listener=listener)
+        return run_steps(lake, steps, full=full, inputs=inputs, feeds=feeds, listener=listener)
 
 
 @contextmanager
@@ -124,8 +135,11 @@ def summarise(lake: Lake, report: Report, console: Console) -> None:
     if report.published:
         balanced = "every batch balances" if lake.ledger else "the ledger was off"
         console.print(f"Gates: {passed} expectations passed, {warned} warned. Accounts: {balanced}.")
-    for message in report.unreadable:
-        console.print(f"unreadable: {message}", style="yellow", markup=False)
+    if counts := Counter(f.status for o in report.promotions for f in o.files):
+        console.print(f"Files: {', '.join(f'{count:,} {status}' for status, count in counts.items())}.")
+    _listed(console, "note", report.notes)
+    _listed(console, "unreadable", report.unreadable)
+    _listed(console, "not taken", [each.message for each in report.unaccounted])
     for step, message, _ in report.errors:
         console.print(
             f"error: {message}" if step.table.name in message else f"error: {step.name}: {message}",
@@ -139,6 +153,14 @@ def summarise(lake: Lake, report: Report, console: Console) -> None:
     console.print(f"Ledger     {lake.warehouse}/ops/row_ledger", markup=False)
     if pages.exists():
         console.print(f"Data Docs  {pages}", markup=False)
+
+
+def _listed(console: Console, what: str, messages: Sequence[str]) -> None:
+    """Messages about files, a line each; of very many only the first."""
+    for message in messages[:LISTED]:
+        console.print(f"{what}: {message}", style="yellow", markup=False)
+    if len(messages) > LISTED:
+        console.print(f"{what}: {len(messages) - LISTED:,} more; all are in ops.files", style="yellow")
 
 
 def _grid(promotions: Iterable[Promotion]) -> Grid:

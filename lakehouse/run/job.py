@@ -35,7 +35,8 @@ def run_job(description: str, steps: Sequence[Step], arguments: Sequence[str] | 
     screen = console()
     gate.warm_up()
     lake = open_lake(chosen.env, chosen.warehouse, screen)
-    report = run_shown(lake, todo, screen, full=chosen.full, inputs=inputs)
+    feeds = [step.feed for step in steps if step.feed]
+    report = run_shown(lake, todo, screen, full=chosen.full, inputs=inputs, feeds=feeds)
     summarise(lake, report, screen)
     return report.exit_code
 

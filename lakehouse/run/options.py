@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from lakehouse.declare.table import Step
 from lakehouse.errors import USAGE, UsageError
+from lakehouse.intake.folder import holds, meant_instead, unaccounted
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,12 +50,22 @@ def _ancestry(steps: Sequence[Step], table: str) -> set[str]:
 
 
 def check_inputs(steps: Sequence[Step], inputs: Path | None) -> None:
-    """Raise `UsageError` where the input folder is missing, or holds no file of a feed of the steps."""
+    """Raise `UsageError` where the input folder is missing, or holds no file of a feed of the steps.
+
+    The message says what is expected there, and what may have been meant: another folder, or another name of a file.
+    """
     feeds = [step.feed for step in steps if step.feed]
     if inputs is None or not feeds:
         return
     if not inputs.is_dir():
         raise UsageError(f"--input {inputs}: there is no such folder; name the folder of the delivered files")
-    if not any(next(inputs.glob(feed.pattern), None) for feed in feeds):
-        expected = ", ".join(sorted({feed.pattern for feed in feeds}))
-        raise UsageError(f"--input {inputs}: no file there belongs to a known feed; expected {expected}")
+    if holds(feeds, inputs):
+        return
+    expected = ", ".join(sorted({feed.pattern for feed in feeds}))
+    told = f"--input {inputs}: no file there belongs to a known feed; expected {expected}"
+    if folders := meant_instead(feeds, inputs):
+        told += f"; did you mean {' or '.join(folders[:5])}?"
+    else:
+        mistyped = [why for _, _, why in unaccounted(feeds, inputs) if "did you mean" in why]
+        told += f"; {mistyped[0]}" if mistyped else ""
+    raise UsageError(told)

@@ -17,9 +17,13 @@ from lakehouse.accounts import ops_tables
 from lakehouse.accounts.journal import Journal, flush
 from lakehouse.declare.table import Step
 from lakehouse.errors import ACCOUNTS, GATE, OTHER, USAGE, LakehouseError
+from lakehouse.intake.feeds import Feed
+from lakehouse.intake.files import FileReport
+from lakehouse.intake.folder import unaccounted
 from lakehouse.promotion import gate
 from lakehouse.promotion.promote import Promotion, promote
 from lakehouse.settings import CONF
+from lakehouse.store import arrow
 from lakehouse.store.lake import Lake
 
 GRAVEST_FIRST = (ACCOUNTS, GATE, USAGE, OTHER)
@@ -30,11 +34,15 @@ Listener = Callable[[Step, str], None]
 
 @dataclass
 class Report:
-    """What a run did: promotions and errors by step, and the steps that were held back by an error before them."""
+    """What a run did: promotions and errors by step, and the steps that were held back by an error before them.
+
+    `unaccounted` are the files that lay in the input folder and belong to no feed.
+    """
 
     promotions: list[Promotion] = field(default_factory=list)
     errors: list[tuple[Step, str, int]] = field(default_factory=list)
     held: list[Step] = field(default_factory=list)
+    unaccounted: list[FileReport] = field(default_factory=list)
 
     @property
     def published(self) -> list[Promotion]:
@@ -45,6 +53,12 @@ class Report:
     def unreadable(self) -> list[str]:
         """Messages of files that could not be read."""
         return [f.message for promotion in self.promotions for f in promotion.files if f.status == "unreadable"]
+
+    @property
+    def notes(self) -> list[str]:
+        """In what files that were loaded are not as their feeds declare them, and how they were read."""
+        loaded = (f for promotion in self.promotions for f in promotion.files if f.status == "loaded")
+        return [f.message for f in loaded if f.message]
 
     @property
     def exit_code(self) -> int:
@@ -59,18 +73,28 @@ def run_steps(
     *,
     full: bool = False,
     inputs: Path | None = None,
+    feeds: Sequence[Feed] = (),
     listener: Listener = lambda _step, _said: None,
 ) -> Report:
-    """Promote the steps in order. After an error the tables that need the failed one are held back."""
+    """Promote the steps in order. After an error the tables that need the failed one are held back.
+
+    `feeds` are all that are known, also those of other steps: what lies in `inputs` and belongs to none of them is
+    told. Without them that is not looked for.
+    """
     started = lake.clock()
     flush(lake)
     report = Report()
     try:
         for step in steps:
             listener(step, _one_step(lake, step, report, full, inputs))
+        if feeds and inputs:
+            report.unaccounted = [
+                FileReport(file, "", size, "not taken", why) for file, size, why in unaccounted(feeds, inputs)
+            ]
     finally:
-        if report.published or report.errors or report.unreadable:
-            _note_run(lake, started.isoformat(), report)
+        strange = _not_on_record(lake, report.unaccounted)
+        if report.published or report.errors or report.unreadable or strange:
+            _note_run(lake, started.isoformat(), report, strange)
         flush(lake)
     if (lake.gates and any(o.findings for o in report.promotions)) or any(code == GATE for _, _, code in report.errors):
         gate.build_pages(lake.warehouse / "ops")
@@ -104,7 +128,16 @@ def _one_step(lake: Lake, step: Step, report: Report, full: bool, inputs: Path |
     return f"{account.rows_read:,} rows read, {account.rows_accepted:,} accepted, {promotion.seconds:.1f} s"
 
 
-def _note_run(lake: Lake, started_at: str, report: Report) -> None:
+def _not_on_record(lake: Lake, found: Sequence[FileReport]) -> list[FileReport]:
+    """Files of no feed that no run before has noted with the same reason."""
+    if not found:
+        return []
+    rows = arrow.rows(lake, ops_tables.FILES, ("status", "=", "not taken")).to_pylist()
+    noted = {(row["file"], row["message"]) for row in rows}
+    return [report for report in found if (report.file, report.message) not in noted]
+
+
+def _note_run(lake: Lake, started_at: str, report: Report, strange: Sequence[FileReport]) -> None:
     journal = Journal(lake.journal / f"{lake.run_id}.json", lake.run_id, ops_tables.RUNS.name, "run", "done")
     journal.add(
         ops_tables.RUNS,
@@ -120,6 +153,10 @@ def _note_run(lake: Lake, started_at: str, report: Report) -> None:
             "git_commit": git_commit(),
         },
     )
+    facts = {"run_id": lake.run_id, "batch_id": lake.run_id, "table": None, "step": None}
+    facts |= {"at": lake.clock().isoformat()}
+    told = ("file", "file_id", "size_bytes", "status", "message")
+    journal.add(ops_tables.FILES, *(facts | {name: getattr(each, name) for name in told} for each in strange))
     journal.save()
 
 

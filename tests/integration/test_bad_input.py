@@ -48,6 +48,12 @@ def ended(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, 
         (("--input", "IN", "--table", "gold.sales"), "--table gold.sales: unknown table here; known tables: bronze."),
         (("--input", "IN", "--env", "mars"), "--env mars: there is no mars.yaml in "),
         (("--input", "IN", "--source", "online_retail"), "--input IN: no file there belongs to a known feed; expected"),
+        (("--input", "IN/order_lines"), "; did you mean IN/order_lines/..?"),
+        (("--input", "IN/.."), "; did you mean IN/../IN_NAME?"),
+        (
+            ("--input", "MISTYPED"),
+            "; order_lines/order_line_1.csv belongs to no feed; did you mean order_lines/order_lines_*.csv?",
+        ),
         (("--input", "IN", "--warehouse", "IN/order_lines/order_lines_2024-01-21.csv/w"), "cannot write there (Not a"),
     ],
 )
@@ -58,13 +64,23 @@ def test_a_wrong_option_is_one_message_and_exit_code_2(
     arguments: Sequence[str],
     message: str,
 ) -> None:
-    deliver_lines(tmp_path, order_line(1))
-    given = [argument.replace("IN", str(tmp_path)) for argument in arguments]
+    mistyped = tmp_path / "elsewhere" / "mistyped"
+    (mistyped / "order_lines").mkdir(parents=True)
+    (mistyped / "order_lines" / "order_line_1.csv").touch()
+    inputs = deliver_lines(tmp_path / "in", order_line(1))
+    places = {"MISTYPED": str(mistyped), "IN_NAME": inputs.name, "IN": str(inputs)}
+
+    def placed(text: str) -> str:
+        for name, place in places.items():
+            text = text.replace(name, place)
+        return text
+
+    given = [placed(argument) for argument in arguments]
     if "--warehouse" not in given:
         given += ["--warehouse", str(tmp_path / "warehouse")]
     code, out, err = ended(capsys, *given)
     assert (code, out) == (2, "")
-    assert message.replace("IN", str(tmp_path)) in err
+    assert placed(message) in err
     assert err.count("\n") == 1
     assert not (tmp_path / "warehouse" / "bronze").exists()
 
@@ -73,6 +89,7 @@ def test_a_wrong_option_is_one_message_and_exit_code_2(
     ("arguments", "message"),
     [
         (("-m", "jobs.run", "--input", "nowhere"), "error: --input nowhere: there is no such folder;"),
+        (("-m", "jobs.cli", "run", "--input", "nowhere"), "error: --input nowhere: there is no such folder;"),
         (("jobs/run.py", "--source", "shop"), "the following arguments are required: --input; see "),
     ],
 )
@@ -93,7 +110,7 @@ def test_files_that_cannot_be_read_are_told_one_by_one_and_the_others_go_on(
         "order_lines_2.csv": text.replace(LINE_COLUMNS, "a,b,c").encode(),
         "order_lines_3.csv": text.replace(",unit_price", "").replace(",10.00", "").encode(),
         "order_lines_4.csv.gz": gzip.compress(text.encode())[:-20],
-        "order_lines_5.csv": text.replace("C0000040", "Käufer").encode("latin-1"),
+        "order_lines_5.csv": text.replace("C0000040", "Käufer für").encode().replace(b"f\xc3\xbc", b"f\xfc"),
     }
     for name, content in bad.items():
         (folder / name).write_bytes(content)
@@ -119,6 +136,91 @@ def test_files_that_cannot_be_read_are_told_one_by_one_and_the_others_go_on(
     for name in bad:
         (folder / name).unlink()
     assert ended(capsys, "--input", tmp_path / "in", "--warehouse", warehouse, *LINES_ALONE)[0] == 0
+
+
+def test_what_lies_in_the_input_folder_and_belongs_to_no_feed_is_told_and_is_no_error(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs, warehouse = deliver_lines(tmp_path / "in", order_line(1)), tmp_path / "warehouse"
+    for name in ("order_line_2024-01-22.csv", "order_lines_2024-01-22.csv.part", ".order_lines_2024-01-23.csv.swp"):
+        (inputs / "order_lines" / name).write_text("a")
+    for name in ("payments/payments_1.csv", "online_retail_1.csv", "truth/dirt.json"):
+        (inputs / name).parent.mkdir(exist_ok=True)
+        (inputs / name).write_text("of another feed")
+    (inputs / "ORDER_LINES").mkdir()
+    (inputs / "ORDER_LINES" / "ORDER_LINES_2024-01-24.CSV").write_text(f"{LINE_COLUMNS}\n{order_line(2)}\n")
+    arguments = ("--input", inputs, "--warehouse", warehouse, *LINES_ALONE)
+    code, out, err = ended(capsys, *arguments)
+    assert (code, err) == (0, "")
+    said = [
+        "order_lines/order_line_2024-01-22.csv belongs to no feed; did you mean order_lines/order_lines_*.csv?",
+        "order_lines/order_lines_2024-01-22.csv.part is still being uploaded; it is taken once it has its final name",
+    ]
+    assert [line for line in out.splitlines() if "not taken: " in line] == [f"not taken: {text}" for text in said]
+    assert "Files: 2 loaded." in out
+    assert sorted(row["line_no"] for row in rows(warehouse, "bronze.shop_order_lines")) == ["1", "2"]
+    noted = [row for row in rows(warehouse, "ops.files") if row["status"] == "not taken"]
+    assert sorted(row["message"] for row in noted) == said
+    assert {(row["table"], row["step"], row["file_id"], row["size_bytes"], row["lines"]) for row in noted} == {
+        (None, None, "", 1, None)
+    }
+    before = versions(warehouse)
+    code, out, _ = ended(capsys, *arguments)
+    assert (code, out.count("not taken: ")) == (0, 2)
+    assert versions(warehouse) == before, "what is on record is told again and not noted again"
+    (inputs / "order_lines" / "order_line_2024-01-22.csv").write_text(f"{LINE_COLUMNS}\n{order_line(3)}\n")
+    (inputs / "order_lines" / "order_line_2024-01-22.csv").rename(inputs / "order_lines" / "order_lines_2024-01-22.csv")
+    assert ended(capsys, *arguments)[1].count("not taken: ") == 1
+    assert len(rows(warehouse, "bronze.shop_order_lines")) == 3
+
+
+def test_files_that_are_not_as_declared_are_read_and_the_summary_says_how(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, warehouse = tmp_path / "in" / "order_lines", tmp_path / "warehouse"
+    folder.mkdir(parents=True)
+    text = [f"{LINE_COLUMNS}\n{order_line(number)}\n" for number in range(5)]
+    (folder / "order_lines_0.csv").write_text(text[0].replace("C0000040", "Käufer"), encoding="latin-1")
+    (folder / "order_lines_1.csv").write_text(text[1].upper().replace("ORDER_ID", "Order ID"), encoding="utf-16")
+    (folder / "order_lines_2.csv").write_text("sep=;\n" + text[2].replace(",", ";"))
+    (folder / "order_lines_3.csv").write_text(text[3].replace(LINE_COLUMNS, LINE_COLUMNS[:-13]))
+    (folder / "order_lines_4.csv").write_text(f"{LINE_COLUMNS}\n")
+    (folder / "order_lines_5.csv").write_text(text[4].replace("P00013", '"P\n00013"'))
+    code, out, _ = ended(capsys, "--input", tmp_path / "in", "--warehouse", warehouse, *LINES_ALONE)
+    assert code == 1, "a header that lacks a column is an error still"
+    files = {row["file"]: row for row in rows(warehouse, "ops.files")}
+    told = [files[f"order_lines/order_lines_{number}.csv"]["message"] for number in range(6)]
+    assert [line[6:] for line in out.splitlines() if line.startswith("note: ")] == [told[n] for n in (0, 1, 2, 4)]
+    assert "is not utf-8 text (byte 136, in line 2) and was read as cp1252" in told[0]
+    assert "was read as utf-16-le" in told[1]
+    assert "names in its header were taken for others: Order ID for order_id, LINE_NO for line_no" in told[1]
+    assert "was read with ';' as delimiter, not ','" in told[2]
+    assert "lacks the columns promotion_id" in told[3]
+    assert told[4] == "order_lines/order_lines_4.csv has a header and no record"
+    assert told[5] == ""
+    delivered = rows(warehouse, "bronze.shop_order_lines")
+    assert sorted((row["line_no"], row["customer_id"], row["product_id"]) for row in delivered) == [
+        ("0", "Käufer", "P00013"),
+        ("1", "C0000040", "P00013"),
+        ("2", "C0000040", "P00013"),
+        ("4", "C0000040", "P\n00013"),
+    ]
+    assert rows(warehouse, "bronze.shop_order_lines__quarantine") == []
+    assert "5 loaded, 1 unreadable" in out or "1 unreadable, 5 loaded" in out
+
+
+def test_a_file_that_can_be_read_since_its_feed_was_corrected_is_loaded_and_accounted_for(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    warehouse = tmp_path / "warehouse"
+    inputs = deliver_lines(tmp_path / "in", order_line(1))
+    step = next(s for s in ALL if s.table.name == LINES_ALONE[1])
+    narrow = replace(step.feed, columns=step.feed.columns | {"order_id": ("order_number",)})
+    assert run(lake_at(spark, warehouse), inputs, steps=[replace(step, feed=narrow)]).exit_code == 1
+    for _ in range(2):
+        assert run(lake_at(spark, warehouse), inputs, steps=[step]).exit_code == 0
+    assert sorted(row["status"] for row in rows(warehouse, "ops.files")) == ["loaded", "unreadable"]
+    assert len(rows(warehouse, "bronze.shop_order_lines")) == 1
 
 
 def test_a_blocked_gate_is_told_on_the_screen_and_ends_with_exit_code_3(

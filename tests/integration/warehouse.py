@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 from rich.console import Console
 
-from jobs.steps import ALL
+from jobs.steps import ALL, FEEDS
 from lakehouse.declare.table import Step
 from lakehouse.run.console import run_shown
 from lakehouse.run.options import choose
@@ -53,7 +53,7 @@ def run(
     again = lake_at(lake.spark, lake.warehouse, wait_seconds=lake.settings.lock_wait_seconds, say=lake.say)
     console = Console(file=screen or io.StringIO(), width=160)
     todo = steps if steps is not None else choose(ALL, source, table)
-    return run_shown(again, todo, console, full=full, inputs=inputs)
+    return run_shown(again, todo, console, full=full, inputs=inputs, feeds=FEEDS)
 
 
 def done(report: Report) -> Report:
