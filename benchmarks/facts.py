@@ -37,7 +37,7 @@ def facts_of(warehouse: Path) -> Facts:
             rules = rejected.explode("_errors")["_errors"].struct.field("rule").value_counts().sort("rule")
             counts[f"{name} rejected by rule"] = dict(rules.iter_rows())
     counts["amount"] = _scan(warehouse, "silver.order_lines").select(pl.col("amount").sum()).collect().item()
-    return Facts(counts, _scan(warehouse, "gold.sales_daily").collect().sort("shop_id", "sold_on"))
+    return Facts(counts, _scan(warehouse, "gold.sales_daily").collect().sort("shop_id", "sold_on", "currency"))
 
 
 def differences(one: Facts, other: Facts) -> list[str]:

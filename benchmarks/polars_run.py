@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ Breaks = Mapping[str, pl.Expr]
 
 PLACE = ("_ingested_at", "_source_file", "_source_row")
 LINE_KEY = ("order_id", "line_id")
-MONEY = pl.Decimal(18, 2)
+MONEY = pl.Decimal(19, 3)
 PRICE = pl.Decimal(18, 4)
 RULE = pl.Struct({"rule": pl.String, "message": pl.String, "columns": pl.List(pl.String)})
 
@@ -227,7 +227,8 @@ def _gross() -> pl.Expr:
 def line_rules(products: pl.Series) -> Breaks:
     """Rule of silver.order_lines -> what is true on a row that breaks it."""
     col = pl.col
-    needed = ("shop_id", "order_id", "line_id", "sold_at", "product_id", "quantity", "unit_price", "currency")
+    needed = ("shop_id", "order_id", "line_id", "product_id", "currency")
+    typed = {"sold_at": "ordered_at", "quantity": "quantity", "unit_price": "unit_price"}
     going_back = col("line_type").is_in(["cancellation", "stock_adjustment"])
     kinds = ("product", "shipping", "discount", "fee", "adjustment", "sample", "voucher", "donation")
     types = ("sale", "cancellation", "stock_adjustment", "bad_debt", "free")
@@ -238,11 +239,13 @@ def line_rules(products: pl.Series) -> Breaks:
         "unit_price.type": col("unit_price").is_null() & col("_text_unit_price").is_not_null(),
         "discount.type": col("discount").is_null() & col("_text_discount").is_not_null(),
         **{f"{name}.not_null": col(name).is_null() for name in (*needed, "country_code")},
-        "sold_on.between": ~col("sold_on").is_between(date(2000, 1, 1), date(2099, 12, 31)),
+        **{f"{name}.not_null": col(f"_text_{text}").is_null() for name, text in typed.items()},
+        "sold_on.between": col("sold_on") < date(1970, 1, 1),
+        "sold_on.not_after_delivery": col("sold_on") > col("_ingested_at").dt.date() + timedelta(days=1),
         "product_id.known": ~col("product_id").is_in(products.implode()),
         "quantity.between": ~col("quantity").is_between(-1_000_000, 1_000_000),
         "unit_price.between": ~col("unit_price").is_between(-10_000_000, 10_000_000),
-        "discount.between": col("discount") < 0,
+        "discount.sign": pl.when(col("quantity") < 0).then(col("discount") > 0).otherwise(col("discount") < 0),
         "currency.matches": ~col("currency").str.contains("^[A-Z]{3}$"),
         "country_code.matches": ~col("country_code").str.contains("^[A-Z]{2}$"),
         "item_type.one_of": ~col("item_type").is_in(kinds),
@@ -283,8 +286,10 @@ _TYPED = ("updated_at", "list_price", "unit_cost", "listed_on", "is_active")
 
 def product_rules() -> Breaks:
     """Rule of silver.products -> what is true on a row that breaks it."""
-    needed = ("shop_id", "product_id", "updated_at", "name")
+    needed = ("shop_id", "product_id", "name")
     return {
+        "updated_at.not_null": pl.col("_text_updated_at").is_null(),
+        "updated_at.not_after_delivery": pl.col("updated_at") > pl.col("_ingested_at") + timedelta(days=1),
         **{f"{name}.type": pl.col(name).is_null() & pl.col(f"_text_{name}").is_not_null() for name in _TYPED},
         **{f"{name}.not_null": pl.col(name).is_null() for name in needed},
         **{f"{name}.between": pl.col(name) < 0 for name in ("list_price", "unit_cost")},

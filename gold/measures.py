@@ -11,17 +11,20 @@ whatever became of the order. So for any set of lines:
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from gold.vocabulary import at_least_zero, at_most_zero, count, law, money
 from lakehouse.declare.rules import Rule
 from lakehouse.declare.table import Field, Filter
 
-UNDONE_STATUSES = ("cancelled", "returned")
+UNDONE_STATUSES = ("cancelled", "returned", "refunded")
+
+ORDER_OF_LINE = {"shop_id": "shop_id", "order_id": "order_id"}
+"""How lines join their order: a status that changes reaches the days of all lines of the order, not only its own."""
 
 PRODUCT_SALE = "item_type = 'product' AND line_type = 'sale'"
-PRODUCT_CANCELLATION = "item_type = 'product' AND line_type = 'cancellation'"
+PRODUCT_CANCELLATION = "item_type = 'product' AND line_type IN ('cancellation', 'refund')"
 
 # The first that fits; the order matters only for lines that are odd twice (a bad debt booked on a fee).
 KIND = f"""CASE
@@ -169,3 +172,26 @@ def measured(order_lines: DataFrame, orders: DataFrame) -> DataFrame:
 def aggregated(measures: tuple[tuple[Field, str], ...]) -> list[Column]:
     """The measures as aggregates over the lines of `measured`."""
     return [F.expr(sql).alias(field.name) for field, sql in measures]
+
+
+def last_days(rows: DataFrame, day: str, lines: str = "1") -> DataFrame:
+    """Each shop's last day of sales (`shop_id`, `as_of_on`): what ages and series end with.
+
+    It is never one odd row: a tail after the longest gap so far, of more than five weeks, that holds at most one line
+    or one in a hundred is left out. `lines` is SQL for how many lines a row stands for.
+    """
+    days = rows.groupBy("shop_id", F.col(day).alias("day")).agg(F.sum(F.expr(lines)).alias("lines"))
+    in_order = Window.partitionBy("shop_id").orderBy("day")
+    before = in_order.rowsBetween(Window.unboundedPreceding, -1)
+    days = days.withColumn("gap", F.date_diff("day", F.lag("day").over(in_order)))
+    days = days.withColumns(
+        {
+            "last": F.lag("day").over(in_order),
+            "longest": F.coalesce(F.max("gap").over(before), F.lit(0)),
+            "passed": F.sum("lines").over(before),
+            "total": F.sum("lines").over(Window.partitionBy("shop_id")),
+        }
+    )
+    is_tail = (F.col("gap") > 35) & (F.col("gap") > F.col("longest")) & (F.col("total") >= 20)
+    is_odd = is_tail & (F.col("total") - F.col("passed") <= F.greatest(F.lit(1), F.col("total") / 100))
+    return days.groupBy("shop_id").agg(F.coalesce(F.min(F.when(is_odd, F.col("last"))), F.max("day")).alias("as_of_on"))

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.declare.rules import Check, Rule, between, holds, not_null
-from lakehouse.declare.table import Field, Table
+from lakehouse.declare.table import MONEY, Field, Table
 
 
 def key(name: str, type_name: str, meaning: str) -> Field:
@@ -19,7 +19,7 @@ def key(name: str, type_name: str, meaning: str) -> Field:
 
 def money(name: str, meaning: str, *checks: Check) -> Field:
     """An amount, in the currency that the row names; never missing."""
-    return Field(name, "decimal(18,2)", meaning, "currency of the row", (not_null("fail"), *checks))
+    return Field(name, MONEY, meaning, "currency of the row", (not_null("fail"), *checks))
 
 
 def count(name: str, meaning: str, unit: str, *checks: Check) -> Field:
@@ -48,14 +48,8 @@ def as_declared(frame: DataFrame, table: Table) -> DataFrame:
 
 
 SHOP = key("shop_id", "string", "shop that sold")
-CURRENCY = Field(
-    "currency",
-    "string",
-    # Builds group by currency while the grain leaves it out: a shop that sold in two currencies would get two rows of
-    # one grain, and the gate blocks them. Pounds are never added to euros.
-    "currency of the amounts in this row (ISO 4217); a shop has one",
-    rules=(not_null("fail"),),
-)
+CURRENCY = key("currency", "string", "currency of the amounts in this row (ISO 4217); pounds are never added to euros")
+SCOPE = ("shop_id",)
 
 
 # --- scored tables: which model made the row, and what a forecast is made of ------------------------------------------

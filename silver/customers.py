@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lakehouse.declare.rules import Expectation, matches, not_null
 from lakehouse.declare.table import Field, Table
-from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, SHOP_ID
+from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, SCOPE, SHOP_ID, not_after_delivery
 
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s.]+$"
 
@@ -12,10 +12,13 @@ TABLE = Table(
     name="silver.customers",
     meaning="A version of a customer's account.",
     grain=("shop_id", "customer_id"),
+    scope=SCOPE,
     fields=(
         SHOP_ID,
         Field("customer_id", "string", "customer", rules=(not_null(),)),
-        Field("updated_at", "timestamp", "when the account changed (UTC)", rules=(not_null(),)),
+        Field(
+            "updated_at", "timestamp", "when the account changed (UTC)", rules=(not_null(), not_after_delivery("time"))
+        ),
         Field("email", "string", "e-mail address", rules=(matches(EMAIL, "an e-mail address"),), personal=True),
         Field("first_name", "string", "first name", personal=True),
         Field("last_name", "string", "last name", personal=True),

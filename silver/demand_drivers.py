@@ -5,9 +5,10 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.declare.conform import day, natural, text
 from lakehouse.declare.rules import Expectation, not_null
 from lakehouse.declare.table import Field, Table
-from silver.shared import SHOP_ID
+from silver.shared import SCOPE, SHOP_ID
 
 # Delivered column -> whether it is known before the period. Prices of a period without a sale are left out by the rules
 # below, because 0 there would tell the model that nothing was sold.
@@ -16,6 +17,7 @@ TABLE = Table(
     name="silver.demand_drivers",
     meaning="A thing that may move demand, with its value for a place, or a product at a place, in a period.",
     grain=("shop_id", "location", "product_id", "period_on", "driver"),
+    scope=SCOPE,
     fields=(
         SHOP_ID,
         Field("location", "string", "place: store or agency", rules=(not_null(),)),
@@ -46,20 +48,19 @@ def long(delivered: DataFrame, drivers: dict[str, bool], shop: str, location: Co
             for name, known in drivers.items()
         )
     )
-    return (
-        delivered.select(
-            F.lit(shop).alias("shop_id"),
-            location.alias("location"),
-            product.alias("product_id"),
-            F.trim("date").try_cast("date").alias("period_on"),
-            F.explode(pairs).alias("pair"),
-        )
-        .select("*", "pair.*")
-        .drop("pair")
-        .where("value IS NOT NULL")
-    )
+    newest = F.struct(natural(F.col("_source_file")).alias("file"), "_ingested_at", "_source_row")
+    rows = delivered.select(
+        F.lit(shop).alias("shop_id"),
+        location.alias("location"),
+        product.alias("product_id"),
+        day(text(F.col("date"))).alias("period_on"),
+        newest.alias("newest"),
+        F.explode(pairs).alias("pair"),
+    ).select("*", "pair.*")
+    told = rows.where("value IS NOT NULL").groupBy("shop_id", "location", "product_id", "period_on", "driver")
+    return told.agg(*(F.max_by(name, "newest").alias(name) for name in ("value", "is_known_ahead")))
 
 
 def _number(name: str) -> Column:
-    text = F.upper(F.trim(name))
-    return F.when(text == "TRUE", 1.0).when(text == "FALSE", 0.0).otherwise(text.try_cast("double"))
+    told = F.upper(text(F.col(name)))
+    return F.when(told == "TRUE", 1.0).when(told == "FALSE", 0.0).otherwise(told.try_cast("double"))

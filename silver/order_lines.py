@@ -7,19 +7,21 @@ from datetime import date
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from lakehouse.declare.conform import full_sql
 from lakehouse.declare.rules import Expectation, between, holds, not_null, one_of, references
-from lakehouse.declare.table import Field, Table
+from lakehouse.declare.table import MONEY, Field, Table
 from silver import products
-from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SHOP_ID
+from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SCOPE, SHOP_ID, not_after_delivery
 
 ITEM_TYPES = ("product", "shipping", "discount", "fee", "adjustment", "sample", "voucher", "donation")
-LINE_TYPES = ("sale", "cancellation", "stock_adjustment", "bad_debt", "free")
+LINE_TYPES = ("sale", "cancellation", "refund", "stock_adjustment", "bad_debt", "free")
 GOING_BACK = ("cancellation", "stock_adjustment")
 
 TABLE = Table(
     name="silver.order_lines",
     meaning="A line of an order, cancellation or correction, with what it is worth.",
     grain=("shop_id", "order_id", "line_id"),
+    scope=SCOPE,
     fields=(
         SHOP_ID,
         Field("order_id", "string", "order or invoice that the line belongs to", rules=(not_null(),)),
@@ -34,7 +36,7 @@ TABLE = Table(
             "sold_on",
             "date",
             "business day of the sale where the shop is",
-            rules=(between(date(2000, 1, 1), date(2099, 12, 31)),),
+            rules=(between(date(1970, 1, 1)), not_after_delivery()),
         ),
         Field("customer_id", "string", "customer; null for a sale without an account"),
         Field(
@@ -58,8 +60,14 @@ TABLE = Table(
             "currency",
             rules=(not_null(), between(-10_000_000, 10_000_000)),
         ),
-        Field("discount", "decimal(18,2)", "discount on the whole line", "currency", rules=(between(0),)),
-        Field("amount", "decimal(18,2)", "quantity x unit_price, rounded to cents, less the discount", "currency"),
+        Field("discount", MONEY, "discount on the whole line, with the sign of the quantity", "currency"),
+        Field(
+            "amount",
+            MONEY,
+            "quantity x unit_price, rounded to cents where the feed has finer prices, less the discount; of a refund "
+            "without pieces, the unit_price",
+            "currency",
+        ),
         CURRENCY,
         COUNTRY,
         COUNTRY_CODE,
@@ -72,16 +80,24 @@ TABLE = Table(
         holds(
             "quantity.sign",
             ("quantity", "line_type"),
-            "quantity must be negative on cancellations and stock adjustments, and positive on all other lines",
-            lambda: F.when(F.col("line_type").isin(*GOING_BACK), F.col("quantity") < 0).otherwise(
-                F.col("quantity") > 0
+            "quantity must be negative on cancellations and stock adjustments, 0 on refunds, else positive",
+            lambda: (
+                F.when(F.col("line_type").isin(*GOING_BACK), F.col("quantity") < 0)
+                .when(F.col("line_type") == "refund", F.col("quantity") == 0)
+                .otherwise(F.col("quantity") > 0)
             ),
         ),
         holds(
             "unit_price.sign",
             ("unit_price", "line_type"),
-            "unit_price must not be negative, except on a bad debt",
-            lambda: (F.col("unit_price") >= 0) | (F.col("line_type") == "bad_debt"),
+            "unit_price must not be negative, except on a refund or a bad debt",
+            lambda: (F.col("unit_price") >= 0) | F.col("line_type").isin("refund", "bad_debt"),
+        ),
+        holds(
+            "discount.sign",
+            ("discount", "quantity"),
+            "discount must have the sign of the quantity",
+            lambda: F.when(F.col("quantity") < 0, F.col("discount") <= 0).otherwise(F.col("discount") >= 0),
         ),
         holds(
             "discount.within",
@@ -107,13 +123,17 @@ TABLE = Table(
 )
 
 
-def amount() -> Column:
-    """What a line is worth: quantity x unit_price, rounded to cents, less the discount."""
-    gross = F.round(F.col("quantity") * F.col("unit_price"), 2)
-    return (gross - F.col("discount")).try_cast("decimal(18,2)")
+def amount(decimals: int | None = None) -> Column:
+    """What a line is worth: quantity x unit_price less the discount, rounded to `decimals` where they are given."""
+    pieces = F.when((F.col("quantity") == 0) & (F.col("unit_price") < 0), 1).otherwise(F.col("quantity"))
+    gross = pieces * F.col("unit_price")
+    gross = gross if decimals is None else F.round(gross, decimals)
+    return (gross - F.col("discount")).try_cast(MONEY)
 
 
-def delivered_amount(price: str, discount: str) -> str:
+def amount_read(price: str, discount: str = "NULL", decimals: int | None = None) -> str:
     """SQL for the same over delivered text, written apart so that the accounts check it."""
-    gross = f"round(try_cast(trim(quantity) AS INT) * try_cast(trim({price}) AS DECIMAL(18,4)), 2)"
-    return f"coalesce(try_cast({gross} - {discount} AS DECIMAL(18,2)), 0)"
+    pieces, each, less = (full_sql(column) for column in ("quantity", price, discount))
+    gross = f"CASE WHEN {pieces} = 0 AND {each} < 0 THEN {each} ELSE {pieces} * {each} END"
+    gross = gross if decimals is None else f"round({gross}, {decimals})"
+    return f"coalesce({gross} - coalesce(CASE WHEN {pieces} < 0 THEN -abs({less}) ELSE {less} END, 0), 0)"

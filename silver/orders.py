@@ -5,20 +5,31 @@ from __future__ import annotations
 from pyspark.sql import functions as F
 
 from lakehouse.declare.rules import Expectation, holds, not_before, not_null, one_of
-from lakehouse.declare.table import Field, Table
-from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SHOP_ID
+from lakehouse.declare.table import MONEY, Field, Table
+from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SCOPE, SHOP_ID, not_after_delivery
 
-STATUSES = ("placed", "shipped", "delivered", "cancelled", "returned", "completed", "credit")
+STATUSES = (
+    "placed",
+    "shipped",
+    "delivered",
+    "completed",
+    "cancelled",
+    "returned",
+    "refunded",
+    "partially_refunded",
+    "credit",
+)
 
 TABLE = Table(
     name="silver.orders",
     meaning="An order or credit note in its newest state.",
     grain=("shop_id", "order_id"),
+    scope=SCOPE,
     fields=(
         SHOP_ID,
         Field("order_id", "string", "order or invoice", rules=(not_null(),)),
         Field("updated_at", "timestamp", "when this state was reached (UTC)", rules=(not_null(),)),
-        Field("ordered_at", "timestamp", "when it was ordered (UTC)", rules=(not_null(),)),
+        Field("ordered_at", "timestamp", "when it was ordered (UTC)", rules=(not_null(), not_after_delivery("time"))),
         Field("ordered_on", "date", "business day of the order where the shop is"),
         Field("customer_id", "string", "customer; null for an order without an account"),
         Field("session_id", "string", "visit in which it was ordered"),
@@ -31,10 +42,10 @@ TABLE = Table(
         Field("promised_on", "date", "day promised for delivery", rules=(not_before("ordered_on"),)),
         Field("shipped_at", "timestamp", "when it was shipped (UTC)", rules=(not_before("ordered_at"),)),
         Field("delivered_at", "timestamp", "when it was delivered (UTC)", rules=(not_before("shipped_at"),)),
-        Field("items_amount", "decimal(18,2)", "worth of the items", "currency"),
-        Field("discount_amount", "decimal(18,2)", "discount on the order", "currency"),
-        Field("shipping_fee", "decimal(18,2)", "fee for shipping", "currency"),
-        Field("order_amount", "decimal(18,2)", "what the order comes to", "currency", rules=(not_null(),)),
+        Field("items_amount", MONEY, "worth of the items", "currency"),
+        Field("discount_amount", MONEY, "discount on the order", "currency"),
+        Field("shipping_fee", MONEY, "fee for shipping", "currency"),
+        Field("order_amount", MONEY, "what the order comes to", "currency", rules=(not_null(),)),
         Field("voucher_code", "string", "voucher used"),
     ),
     row_law="One row per order; the newest updated_at counts. Online Retail: one row per invoice.",

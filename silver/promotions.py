@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from lakehouse.declare.rules import Expectation, between, not_before, not_null
 from lakehouse.declare.table import Field, Table
-from silver.shared import SHOP_ID
+from silver.shared import SCOPE, SHOP_ID
 
 TABLE = Table(
     name="silver.promotions",
     meaning="A promotion of a product in its newest state.",
     grain=("shop_id", "promotion_id"),
+    scope=SCOPE,
     fields=(
         SHOP_ID,
         Field("promotion_id", "string", "promotion", rules=(not_null(),)),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from lakehouse.declare.rules import Expectation, between, not_null
 from lakehouse.declare.table import Field, Table
-from silver.shared import SHOP_ID
+from silver.shared import SCOPE, SHOP_ID, not_after_delivery
 
 TABLE = Table(
     name="silver.reviews",
     meaning="A customer's review of a product.",
     grain=("shop_id", "review_id"),
+    scope=SCOPE,
     fields=(
         SHOP_ID,
         Field("review_id", "string", "review", rules=(not_null(),)),
@@ -19,7 +20,7 @@ TABLE = Table(
         Field("rating", "int", "from 1 (bad) to 5 (good)", "stars", rules=(not_null(), between(1, 5))),
         Field("title", "string", "headline"),
         Field("text", "string", "what was written"),
-        Field("reviewed_at", "timestamp", "when it was written (UTC)", rules=(not_null(),)),
+        Field("reviewed_at", "timestamp", "when it was written (UTC)", rules=(not_null(), not_after_delivery("time"))),
     ),
     row_law="One row per review.",
     expectations=(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from typing import Literal
+
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.declare.rules import holds, matches, not_null
+from lakehouse.declare.conform import text
+from lakehouse.declare.rules import Check, Rule, holds, matches, not_null
 from lakehouse.declare.table import Field, Table
 from silver.countries import UNKNOWN_CODE, UNKNOWN_NAME
 
+SCOPE = ("shop_id",)
+"""Keys are unique, and looked up, within a shop."""
 SHOP_ID = Field("shop_id", "string", "shop that the row comes from", rules=(not_null(),))
 CURRENCY = Field(
     "currency",
@@ -32,6 +37,43 @@ COUNTRY_KNOWN = holds(
     lambda: (F.col("country_code") != UNKNOWN_CODE) | (F.col("country") == UNKNOWN_NAME),
     action="warn",
 )
+
+
+GUESTS = ("guest", "anonymous", "anon", "unknown", "n/a", "#n/a", "na", "-", "-1")
+"""What feeds write for a customer without an account, beside the spellings of nothing and numbers that are 0."""
+THREE_DECIMALS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+"""Currencies whose unit has a thousand parts (ISO 4217)."""
+
+
+def known_customer(delivered: Column) -> Column:
+    """A customer's id; null for a guest. Numbers that were once stored as floats are whole: `17850.0` is `17850`."""
+    found = F.regexp_replace(text(delivered), r"^(\d+)\.0+$", "$1")
+    return F.when(~F.lower(found).isin(list(GUESTS)) & ~found.rlike("^0+$"), found)
+
+
+def currency_code(delivered: Column) -> Column:
+    """An ISO 4217 code in capitals."""
+    return F.upper(text(delivered))
+
+
+def decimals_of(currency: Column) -> Column:
+    """How many decimals an amount of a currency may have: three where its unit has a thousand parts, else two."""
+    return F.when(currency.isin(list(THREE_DECIMALS)), 3).otherwise(2)
+
+
+def not_after_delivery(kind: Literal["date", "time"] = "date") -> Check:
+    """The day is at most one after the day (UTC) on which the file came: what was not yet cannot be told."""
+
+    def bind(column: str) -> Rule:
+        def truth() -> Column:
+            if kind == "date":
+                return F.col(column) <= F.date_add(F.to_date("_ingested_at"), 1)
+            return F.col(column) <= F.col("_ingested_at") + F.expr("INTERVAL 1 DAY")
+
+        says = f"{column} must not lie after the delivery of its file"
+        return holds(f"{column}.not_after_delivery", (column,), says, truth)
+
+    return bind
 
 
 def completed(rows: DataFrame, table: Table) -> DataFrame:

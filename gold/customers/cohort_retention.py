@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from gold.measures import NO_CUSTOMER, NOT_A_PRODUCT_SALE, measured
+from gold.measures import NO_CUSTOMER, NOT_A_PRODUCT_SALE, ORDER_OF_LINE, measured
 from gold.vocabulary import CURRENCY, SHOP, as_declared, at_least_zero, count, key, law, money
 from lakehouse.declare.rules import Expectation, between, not_null
 from lakehouse.declare.table import Field, Read, Step, Table
@@ -15,7 +15,7 @@ from silver import orders as silver_orders
 TABLE = Table(
     name="gold.cohort_retention",
     meaning="Of the customers won in a month, how many ordered in the months after, and for how much.",
-    grain=("shop_id", "cohort_month", "months_since"),
+    grain=("shop_id", "cohort_month", "months_since", "currency"),
     fields=(
         SHOP,
         key("cohort_month", "date", "first day of the month of the first order"),
@@ -38,8 +38,8 @@ TABLE = Table(
         count("lines", "order lines behind this row", "lines"),
         money("line_amount", "sum of these lines as booked, cancelled orders included; links to silver.order_lines"),
     ),
-    row_law="One row per cohort and month up to the shop's last, zeros included. Lines of customers without an order "
-    "that counts, and credit notes from before a customer's first order, are in the cohort's first month.",
+    row_law="One row per cohort, currency and month up to the shop's last, zeros included. Lines of customers without "
+    "an order that counts, and credit notes from before a customer's first order, are in the cohort's first month.",
     rules=(
         law(
             "first_month.law",
@@ -113,7 +113,7 @@ STEP = Step(
     build=build,
     reads=(
         Read(silver_order_lines.TABLE, groups={"shop_id": "shop_id"}),
-        Read(silver_orders.TABLE, groups={"shop_id": "shop_id"}),
+        Read(silver_orders.TABLE, joins=ORDER_OF_LINE),
     ),
     recompute=("shop_id",),
     filters=(NO_CUSTOMER, NOT_A_PRODUCT_SALE),

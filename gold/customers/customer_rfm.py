@@ -9,7 +9,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from gold.measures import NO_CUSTOMER, NOT_A_PRODUCT_SALE, measured
+from gold.measures import NO_CUSTOMER, NOT_A_PRODUCT_SALE, ORDER_OF_LINE, last_days, measured
 from gold.vocabulary import CURRENCY, SHOP, as_declared, count, key, law, money
 from lakehouse.declare.rules import Expectation, between, matches, not_before
 from lakehouse.declare.table import Field, Read, Step, Table
@@ -22,11 +22,15 @@ _UNSCORED = "; null without an order that still counts"
 TABLE = Table(
     name="gold.customer_rfm",
     meaning="How recently, how often and for how much a customer bought, as of the shop's last day.",
-    grain=("shop_id", "customer_id"),
+    grain=("shop_id", "customer_id", "currency"),
     fields=(
         SHOP,
         key("customer_id", "string", "customer"),
-        key("as_of_on", "date", "last day of the shop's product sales to known customers; ages count back from it"),
+        key(
+            "as_of_on",
+            "date",
+            "last day of the shop's product sales to known customers (not an odd row long after); ages count back",
+        ),
         Field("first_order_on", "date", "first order that still counts: not cancelled or returned as a whole"),
         Field("last_order_on", "date", "last such order", rules=(not_before("first_order_on", "fail"),)),
         Field("recency_days", "int", "age of the last order", "days", (between(low=0, action="fail"),)),
@@ -54,7 +58,7 @@ TABLE = Table(
         count("lines", "order lines behind this row", "lines"),
         money("line_amount", "sum of these lines as booked, cancelled orders included; links to silver.order_lines"),
     ),
-    row_law="One row per customer with a line of a product; lines without a customer or a product are left out.",
+    row_law="One row per customer and currency with a line of a product; other lines are left out.",
     rules=(
         law(
             "frequency.law",
@@ -86,7 +90,7 @@ def _described(lines: DataFrame) -> DataFrame:
     kept = F.col("is_kept")
     sold = F.sum(F.when(F.col("kind") == "sale", F.col("amount")))
     monetary = F.coalesce(F.sum(F.when(~F.col("is_undone"), F.col("amount"))), F.lit(0))
-    shops = lines.groupBy("shop_id").agg(F.max("sold_on").alias("as_of_on"))
+    shops = last_days(lines, "sold_on")
     customers = lines.groupBy("shop_id", "customer_id", "currency").agg(
         F.min(F.when(kept, F.col("sold_on"))).alias("first_order_on"),
         F.max(F.when(kept, F.col("sold_on"))).alias("last_order_on"),
@@ -99,10 +103,15 @@ def _described(lines: DataFrame) -> DataFrame:
     )
     return customers.join(F.broadcast(shops), "shop_id").withColumns(
         {
-            "recency_days": F.date_diff("as_of_on", "last_order_on"),
-            "tenure_days": F.date_diff("as_of_on", "first_order_on"),
+            "recency_days": _age("last_order_on"),
+            "tenure_days": _age("first_order_on"),
         }
     )
+
+
+def _age(day: str) -> Column:
+    """Days before the shop's last day; an odd day after it counts as that day."""
+    return F.when(F.col(day).isNotNull(), F.greatest(F.date_diff("as_of_on", day), F.lit(0)))
 
 
 def _scored(customers: DataFrame) -> DataFrame:
@@ -119,7 +128,7 @@ def _scored(customers: DataFrame) -> DataFrame:
 
 def _quintile(*by: str) -> Column:
     is_scored = F.col("frequency") > 0
-    ranked = Window.partitionBy("shop_id", is_scored).orderBy(*by, "customer_id")
+    ranked = Window.partitionBy("shop_id", "currency", is_scored).orderBy(*by, "customer_id")
     return F.when(is_scored, F.ntile(5).over(ranked))
 
 
@@ -128,7 +137,7 @@ STEP = Step(
     build=build,
     reads=(
         Read(silver_order_lines.TABLE, groups={"shop_id": "shop_id"}),
-        Read(silver_orders.TABLE, groups={"shop_id": "shop_id"}),
+        Read(silver_orders.TABLE, joins=ORDER_OF_LINE),
     ),
     recompute=("shop_id",),
     filters=(NO_CUSTOMER, NOT_A_PRODUCT_SALE),

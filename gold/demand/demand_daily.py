@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from gold.measures import NOT_A_PRODUCT_SALE
+from gold.measures import NOT_A_PRODUCT_SALE, last_days
 from gold.vocabulary import CURRENCY, SHOP, as_declared, at_least_zero, count, key, law, money
 from lakehouse.declare.rules import Expectation, between, not_null
 from lakehouse.declare.table import Field, Read, Step, Table
@@ -19,7 +19,7 @@ _SERIES = ("shop_id", "product_id")
 TABLE = Table(
     name="gold.demand_daily",
     meaning="What was ordered of a product on a day, zeros included, with price, promotion and stock on that day.",
-    grain=("shop_id", "product_id", "demand_on"),
+    grain=("shop_id", "product_id", "demand_on", "currency"),
     fields=(
         SHOP,
         key("product_id", "string", "product, by the shop's code"),
@@ -63,8 +63,8 @@ TABLE = Table(
         count("lines", "order lines behind this row", "lines"),
         money("line_amount", "sum of these lines as booked, credit notes included; links to silver.order_lines"),
     ),
-    row_law="One row per product and day, from the product's listing or first line to the shop's last day of sales; a "
-    "listing counts only where the feed knows listings, and not before the shop's first day.",
+    row_law="One row per product, currency and day, from the product's listing or first line to the shop's last day of "
+    "sales; a listing counts only where the feed knows listings, and not before the shop's first day.",
     rules=(law("orders.law", "orders must not be more than lines", "orders <= lines", "orders", "lines"),),
     expectations=(
         Expectation(
@@ -84,7 +84,8 @@ def build(order_lines: DataFrame, products: DataFrame, stock_levels: DataFrame, 
     spans = _spans(order_lines, products)
     days = spans.withColumn("demand_on", F.explode(F.sequence("started_on", "ended_on")))
     days = (
-        days.join(_sales(order_lines), [*_SERIES, "currency", "demand_on"], "left")
+        # In full, because a row long after the shop's last day is in no span.
+        days.join(_sales(order_lines), [*_SERIES, "currency", "demand_on"], "full")
         .join(_promoted(promotions, spans), [*_SERIES, "demand_on"], "left")
         .join(_stock_changes(stock_levels, spans), [*_SERIES, "demand_on"], "left")
     )
@@ -92,17 +93,19 @@ def build(order_lines: DataFrame, products: DataFrame, stock_levels: DataFrame, 
 
 
 def _spans(order_lines: DataFrame, products: DataFrame) -> DataFrame:
-    """First and last day of each product's series. A shop of two currencies gets all of them twice: the gate blocks."""
-    shops = (
-        order_lines.groupBy("shop_id")
-        .agg(
-            F.min("sold_on").alias("opened_on"),
-            F.max("sold_on").alias("ended_on"),
-            F.collect_set("currency").alias("currencies"),
-        )
-        .withColumn("currency", F.explode("currencies"))
+    """First and last day of each product's series: one per currency that it sold in, or of the shop if it never did."""
+    by_currency = order_lines.groupBy("shop_id", "currency").agg(
+        F.min("sold_on").alias("opened_on"), F.count("*").alias("lines")
     )
-    sold = order_lines.groupBy(*_SERIES).agg(F.min("sold_on").alias("first_sold_on"))
+    shops = (
+        by_currency.groupBy("shop_id")
+        .agg(
+            F.min("opened_on").alias("opened_on"),
+            F.max_by("currency", F.struct("lines", "currency")).alias("main_currency"),
+        )
+        .join(last_days(order_lines, "sold_on").withColumnRenamed("as_of_on", "ended_on"), "shop_id")
+    )
+    sold = order_lines.groupBy(*_SERIES, "currency").agg(F.min("sold_on").alias("first_sold_on"))
     # A feed without listings (is_active is null) repeats the first line there, and lists codes that are no products.
     listed = products.where("is_active IS NOT NULL").groupBy(*_SERIES).agg(F.min("listed_on").alias("first_listed_on"))
     first_known = F.least("first_sold_on", "first_listed_on")
@@ -111,7 +114,7 @@ def _spans(order_lines: DataFrame, products: DataFrame) -> DataFrame:
         .join(F.broadcast(shops), "shop_id")
         .withColumn("started_on", F.greatest("opened_on", first_known))
         .where(first_known <= F.col("ended_on"))
-        .select(*_SERIES, "currency", "started_on", "ended_on")
+        .select(*_SERIES, F.coalesce("currency", "main_currency").alias("currency"), "started_on", "ended_on")
     )
 
 
@@ -160,7 +163,7 @@ def _stock_changes(stock_levels: DataFrame, spans: DataFrame) -> DataFrame:
 
 
 def _carried_forward(days: DataFrame) -> DataFrame:
-    in_order = Window.partitionBy(*_SERIES).orderBy("demand_on")
+    in_order = Window.partitionBy(*_SERIES, "currency").orderBy("demand_on")
     so_far = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     price = F.try_divide("sales_amount", "quantity")
     is_empty = F.col("on_hand") == 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from gold.demand import demand_daily as gold_demand_daily
+from gold.measures import last_days
 from gold.vocabulary import SHOP, as_declared, at_least_zero, count, key, law
 from lakehouse.declare.rules import between
-from lakehouse.declare.table import Field, Read, Step, Table
+from lakehouse.declare.table import MONEY, Field, Read, Step, Table
 from silver import stock_levels as silver_stock_levels
 
 DEMAND_DAYS = 28  # four whole weeks, so that each weekday weighs the same
@@ -40,10 +41,10 @@ TABLE = Table(
             "whether the stock runs out before an order placed now arrives: days_of_cover < lead_time_days (null where "
             "that is not known); false without demand; where demand is not known, whether nothing is on hand",
         ),
-        Field("currency", "string", "currency of stock_value (ISO 4217): that in which the shop sells"),
+        Field("currency", "string", "currency of stock_value (ISO 4217): that in which the shop sells most"),
         Field(
             "stock_value",
-            "decimal(18,2)",
+            MONEY,
             "pieces on hand at the unit cost of their last count; null where a cost is not known",
             "currency of the row",
             (at_least_zero(),),
@@ -69,7 +70,8 @@ TABLE = Table(
 
 def build(stock_levels: DataFrame, demand_daily: DataFrame) -> DataFrame:
     """Take the last count of each warehouse, and set the demand of the last weeks against it."""
-    currencies = demand_daily.groupBy("shop_id").agg(F.max("currency").alias("currency"))
+    sold = demand_daily.groupBy("shop_id", "currency").agg(F.sum("lines").alias("lines"))
+    currencies = sold.groupBy("shop_id").agg(F.max_by("currency", F.struct("lines", "currency")).alias("currency"))
     positions = (
         _last_counts(stock_levels)
         .join(_recent_demand(demand_daily), ["shop_id", "product_id"], "left")
@@ -107,11 +109,15 @@ def _last_counts(stock_levels: DataFrame) -> DataFrame:
 
 
 def _recent_demand(demand_daily: DataFrame) -> DataFrame:
-    shop = Window.partitionBy("shop_id")
-    # One pass over the shop's days instead of a second read.
+    by_day = demand_daily.groupBy("shop_id", "product_id", "demand_on").agg(  # a product may sell in two currencies
+        F.sum("quantity").alias("quantity"),
+        F.bool_or("is_stockout").alias("is_stockout"),
+        F.sum("lines").alias("lines"),
+    )
+    age = F.date_diff("as_of_on", "demand_on")
     return (
-        demand_daily.withColumn("as_of_on", F.max("demand_on").over(shop))
-        .where(F.date_diff("as_of_on", "demand_on") < DEMAND_DAYS)
+        by_day.join(F.broadcast(last_days(by_day, "demand_on", "greatest(lines, 1)")), "shop_id")
+        .where((age >= 0) & (age < DEMAND_DAYS))
         .groupBy("shop_id", "product_id")
         .agg(F.mean(F.when(~F.col("is_stockout"), F.col("quantity"))).alias("mean_daily_demand"))
     )

@@ -14,7 +14,7 @@ from silver import order_lines as silver_order_lines
 TABLE = Table(
     name="gold.interactions",
     meaning="What a customer bought of a product, over all time; a purchase cancelled later still shows interest.",
-    grain=("shop_id", "customer_id", "product_id"),
+    grain=("shop_id", "customer_id", "product_id", "currency"),
     fields=(
         SHOP,
         key("customer_id", "string", "customer who bought"),
@@ -27,7 +27,7 @@ TABLE = Table(
         money("value", "product sales after the discount on the line, before cancellation", at_least_zero()),
         count("lines", "order lines behind this row", "lines", between(low=1, action="fail")),
     ),
-    row_law="One row per customer and product with at least one product sale; sales without a customer are left out.",
+    row_law="One row per customer, product and currency with a product sale; sales without a customer are left out.",
     rules=(law("orders.law", "orders must not be more than lines", "orders <= lines", "orders", "lines"),),
     amount="value",
     counts="lines",

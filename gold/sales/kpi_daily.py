@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from gold.measures import CANCELLED_ORDERS_LAW, MEASURES, aggregated, measured
+from gold.measures import CANCELLED_ORDERS_LAW, MEASURES, ORDER_OF_LINE, aggregated, measured
 from gold.vocabulary import SHOP, as_declared, at_least_zero, count, key, law, money
 from lakehouse.declare.rules import between
-from lakehouse.declare.table import Field, Read, Step, Table
+from lakehouse.declare.table import MONEY, Field, Read, Step, Table
 from silver import marketing_spend as silver_marketing_spend
 from silver import order_lines as silver_order_lines
 from silver import orders as silver_orders
@@ -29,7 +29,7 @@ _NOT_NEGATIVE = (at_least_zero(),)
 TABLE = Table(
     name="gold.kpi_daily",
     meaning="A shop's day at a glance: visits, orders, revenue, and what marketing cost.",
-    grain=("shop_id", "kpi_on"),
+    grain=("shop_id", "kpi_on", "currency"),
     fields=(
         SHOP,
         key("kpi_on", "date", "business day of sales and spend; of page events, the UTC day"),
@@ -38,7 +38,7 @@ TABLE = Table(
         *(field for field, _ in _SALES),
         Field(
             "average_order_value",
-            "decimal(18,2)",
+            MONEY,
             "net_revenue / orders that are not cancelled; null without such an order",
             "currency of the row",
         ),
@@ -60,7 +60,8 @@ TABLE = Table(
             "ratio",
         ),
     ),
-    row_law="One row per shop and day with an order line, a page event or marketing spend.",
+    row_law="One row per shop, day and currency with an order line, a page event or marketing spend; visits stand in "
+    "that of the currency with the most lines.",
     rules=(
         CANCELLED_ORDERS_LAW,
         law(
@@ -85,9 +86,11 @@ def build(order_lines: DataFrame, orders: DataFrame, page_events: DataFrame, mar
     spend = marketing_spend.groupBy("shop_id", F.col("spend_on").alias("kpi_on"), "currency").agg(
         F.sum("spend").alias("marketing_spend")
     )
-    # Spend in another currency than the sales makes a second row of the day, and the gate blocks it.
-    days = sales.join(spend, ["shop_id", "kpi_on", "currency"], "full").join(
-        _visits(page_events), ["shop_id", "kpi_on"], "full"
+    money = sales.join(spend, ["shop_id", "kpi_on", "currency"], "full")
+    most_lines = Window.partitionBy("shop_id", "kpi_on").orderBy(F.col("lines").desc_nulls_last(), "currency")
+    visits = _visits(page_events).withColumn("place", F.lit(1))  # visits have no currency: they stand in one row
+    days = money.withColumn("place", F.row_number().over(most_lines)).join(
+        visits, ["shop_id", "kpi_on", "place"], "full"
     )
     counted = [field.name for field in (*_VISITS, *(field for field, _ in _SALES))]
     return as_declared(_with_ratios(days.fillna(0, [*counted, "marketing_spend"])), TABLE)
@@ -123,7 +126,7 @@ STEP = Step(
     build=build,
     reads=(
         Read(silver_order_lines.TABLE, groups={"shop_id": "shop_id", "kpi_on": "sold_on"}),
-        Read(silver_orders.TABLE, groups={"shop_id": "shop_id", "kpi_on": "ordered_on"}),
+        Read(silver_orders.TABLE, joins=ORDER_OF_LINE),
         Read(silver_page_events.TABLE, groups={"shop_id": "shop_id", "kpi_on": "CAST(event_at AS DATE)"}),
         Read(silver_marketing_spend.TABLE, groups={"shop_id": "shop_id", "kpi_on": "spend_on"}),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from gold.measures import LAWS, MEASURES, aggregated, measured
+from gold.measures import LAWS, MEASURES, ORDER_OF_LINE, aggregated, measured
 from gold.vocabulary import CURRENCY, SHOP, as_declared, key
 from lakehouse.declare.table import Field, Read, Step, Table
 from silver import order_lines as silver_order_lines
@@ -15,7 +15,7 @@ from silver.countries import UNKNOWN_NAME
 TABLE = Table(
     name="gold.sales_by_country",
     meaning="What a shop sold into a country on a day.",
-    grain=("shop_id", "country", "sold_on"),
+    grain=("shop_id", "country", "sold_on", "currency"),
     fields=(
         SHOP,
         key("country", "string", f"country sold to; {UNKNOWN_NAME} where the line has none"),
@@ -24,7 +24,7 @@ TABLE = Table(
         CURRENCY,
         *(field for field, _ in MEASURES),
     ),
-    row_law="One row per shop, country and day with at least one order line.",
+    row_law="One row per shop, country, day and currency with at least one order line.",
     rules=LAWS,
     amount="line_amount",
     counts="lines",
@@ -47,7 +47,7 @@ STEP = Step(
     build=build,
     reads=(
         Read(silver_order_lines.TABLE, groups={"shop_id": "shop_id", "sold_on": "sold_on"}),
-        Read(silver_orders.TABLE, groups={"shop_id": "shop_id", "sold_on": "ordered_on"}),
+        Read(silver_orders.TABLE, joins=ORDER_OF_LINE),
     ),
     recompute=("shop_id", "sold_on"),
     amount="amount",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from gold.measures import LAWS, MEASURES, NOT_A_PRODUCT, aggregated, measured
+from gold.measures import LAWS, MEASURES, NOT_A_PRODUCT, ORDER_OF_LINE, aggregated, measured
 from gold.vocabulary import CURRENCY, SHOP, as_declared, key
 from lakehouse.declare.table import Field, Read, Step, Table
 from silver import order_lines as silver_order_lines
@@ -14,7 +14,7 @@ from silver import orders as silver_orders
 TABLE = Table(
     name="gold.sales_by_product",
     meaning="What a shop sold of a product in a month.",
-    grain=("shop_id", "product_id", "sold_month"),
+    grain=("shop_id", "product_id", "sold_month", "currency"),
     fields=(
         SHOP,
         key("product_id", "string", "product, by the shop's code"),
@@ -23,7 +23,8 @@ TABLE = Table(
         CURRENCY,
         *(field for field, _ in MEASURES),
     ),
-    row_law="One row per shop, product and month with a line of a product; postage, fees and the like are left out.",
+    row_law="One row per shop, product, month and currency with a line of a product; postage, fees and the like are "
+    "left out.",
     rules=LAWS,
     amount="line_amount",
     counts="lines",
@@ -48,7 +49,7 @@ STEP = Step(
     build=build,
     reads=(
         Read(silver_order_lines.TABLE, groups={"shop_id": "shop_id", "sold_month": "trunc(sold_on, 'MM')"}),
-        Read(silver_orders.TABLE, groups={"shop_id": "shop_id", "sold_month": "trunc(ordered_on, 'MM')"}),
+        Read(silver_orders.TABLE, joins=ORDER_OF_LINE),
     ),
     recompute=("shop_id", "sold_month"),
     filters=(NOT_A_PRODUCT,),

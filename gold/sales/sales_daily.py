@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame
 
-from gold.measures import CHARGES, CHARGES_LAW, LAWS, MEASURES, aggregated, measured
+from gold.measures import CHARGES, CHARGES_LAW, LAWS, MEASURES, ORDER_OF_LINE, aggregated, measured
 from gold.vocabulary import CURRENCY, SHOP, as_declared, key
 from lakehouse.declare.table import Read, Step, Table
 from silver import order_lines as silver_order_lines
@@ -13,14 +13,14 @@ from silver import orders as silver_orders
 TABLE = Table(
     name="gold.sales_daily",
     meaning="What a shop sold on a day: orders, pieces, and money from gross sales to net revenue and charges.",
-    grain=("shop_id", "sold_on"),
+    grain=("shop_id", "sold_on", "currency"),
     fields=(
         SHOP,
         key("sold_on", "date", "business day of the lines; a credit note counts on its own day"),
         CURRENCY,
         *(field for field, _ in (*MEASURES, *CHARGES)),
     ),
-    row_law="One row per shop and day with at least one order line.",
+    row_law="One row per shop, day and currency with at least one order line.",
     rules=(*LAWS, CHARGES_LAW),
     amount="line_amount",
     counts="lines",
@@ -39,7 +39,7 @@ STEP = Step(
     build=build,
     reads=(
         Read(silver_order_lines.TABLE, groups={"shop_id": "shop_id", "sold_on": "sold_on"}),
-        Read(silver_orders.TABLE, groups={"shop_id": "shop_id", "sold_on": "ordered_on"}),
+        Read(silver_orders.TABLE, joins=ORDER_OF_LINE),
     ),
     recompute=("shop_id", "sold_on"),
     amount="amount",

@@ -14,9 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from lakehouse.accounts.ops_tables import MONEY, TABLES
+from lakehouse.accounts.ops_tables import TABLES, WIDE_MONEY
 from lakehouse.declare.table import Table
-from lakehouse.store import arrow, delta
+from lakehouse.store import arrow, delta, durable
 from lakehouse.store.lake import Lake
 from lakehouse.store.locks import locked
 
@@ -40,9 +40,7 @@ class Journal:
     def save(self) -> None:
         """Write the file whole or not at all."""
         content = asdict(self) | {"path": str(self.path)}
-        scratch = self.path.with_suffix(".part")
-        scratch.write_text(json.dumps(content, default=_encode))
-        scratch.replace(self.path)
+        durable.write_text(self.path, json.dumps(content, default=_encode))
 
     @classmethod
     def load(cls, path: Path) -> Journal:
@@ -66,6 +64,19 @@ def journals(lake: Lake) -> Iterator[Journal]:
             yield Journal.load(path)
         except FileNotFoundError:
             continue  # another run has flushed it meanwhile
+        except (ValueError, TypeError):  # cut off, empty or overwritten: by a disk that lost what it had promised
+            _set_aside(lake, path)
+
+
+def _set_aside(lake: Lake, path: Path) -> None:
+    """Keep a journal that cannot be read, out of the way, and say what that means."""
+    kept = lake.journal / "broken" / path.name
+    kept.parent.mkdir(exist_ok=True)
+    path.replace(kept)
+    lake.say(
+        f"the journal {path.name} cannot be read and lies in {kept.parent} now; if its batch was published, its rows "
+        "are in the table and missing in ops.row_ledger, else they are read again"
+    )
 
 
 def flush(lake: Lake) -> None:
@@ -96,8 +107,8 @@ def _decode(value: Any, kind: str) -> Any:
         return None
     if kind == "TIMESTAMP":
         return datetime.fromisoformat(value)
-    if kind == MONEY:
+    if kind == WIDE_MONEY:
         return Decimal(value)
-    if kind.endswith(f"{MONEY}>"):
+    if kind.endswith(f"{WIDE_MONEY}>"):
         return {key: Decimal(amount) for key, amount in value.items()}
     return value

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lakehouse.declare.table import Field, Table
 
-MONEY = "DECIMAL(18,2)"
+WIDE_MONEY = "DECIMAL(30,6)"
+"""Money as delivered texts name it: with more decimals than a currency has, before a row is refused for them."""
 
 
 def _ops(name: str, meaning: str, grain: str, row_law: str, *columns: tuple[str, str, str]) -> Table:
@@ -43,14 +44,14 @@ ROW_LEDGER = _ops(
     ("rows_deleted", "BIGINT", "rows of changed groups that no longer exist"),
     ("rows_warned", "MAP<STRING, BIGINT>", "accepted rows that a warning applies to, by rule"),
     ("rows_rejected_by_rule", "MAP<STRING, BIGINT>", "quarantined rows by rule; a row may break several"),
-    ("amount_read", MONEY, "money in the rows read; null where the table has none"),
-    ("amount_accepted", MONEY, "money in the rows accepted"),
-    ("amount_quarantined", MONEY, "money in the rows quarantined"),
-    ("amount_duplicate", MONEY, "money in the duplicate rows"),
-    ("amount_filtered", f"MAP<STRING, {MONEY}>", "money in the rows left out, by reason"),
-    ("amount_inserted", MONEY, "money in the rows inserted"),
-    ("amount_updated", MONEY, "money in the rows updated, as they are now"),
-    ("amount_unchanged", MONEY, "money in the rows that were there already"),
+    ("amount_read", WIDE_MONEY, "money in the rows read; null where the table has none"),
+    ("amount_accepted", WIDE_MONEY, "money in the rows accepted"),
+    ("amount_quarantined", WIDE_MONEY, "money in the rows quarantined"),
+    ("amount_duplicate", WIDE_MONEY, "money in the duplicate rows"),
+    ("amount_filtered", f"MAP<STRING, {WIDE_MONEY}>", "money in the rows left out, by reason"),
+    ("amount_inserted", WIDE_MONEY, "money in the rows inserted"),
+    ("amount_updated", WIDE_MONEY, "money in the rows updated, as they are now"),
+    ("amount_unchanged", WIDE_MONEY, "money in the rows that were there already"),
 )
 
 

@@ -1,22 +1,52 @@
 """Helpers for pure builds: from delivered text to declared types, and one vocabulary."""
 
+from collections.abc import Mapping, Sequence
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.declare.table import Table
 
+RESTATED = "_restated"
+"""A build may mark rows with it: a later delivery said anew, and without them, what they are part of."""
+NOTHING = ("null", "nil", "none", "nan", "\\n")
+"""Spellings of nothing beside blank text, in any case: what databases, spreadsheets and data frames write for it."""
+_DIGITS = 12
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
+_WHOLE = r"^[+-]?\d+(\.0*)?$"
+_DAY = r"\d{4}-\d{1,2}-\d{1,2}"
+_CLOCK = r"[ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?"
+_ZONE = r" ?(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?|[A-Z][A-Za-z_]+/[A-Z][A-Za-z_/]+)"
+_FULL = "decimal(38,12)"
 
-def typed(delivered: DataFrame, table: Table, **columns: str | Column) -> DataFrame:
+
+def typed(
+    delivered: DataFrame,
+    table: Table,
+    *,
+    nothing: Sequence[str] = NOTHING,
+    timezone: str = "UTC",
+    day_formats: Mapping[str, Sequence[str]] | None = None,
+    decimals: Mapping[str, int | Column] | None = None,
+    **columns: str | Column,
+) -> DataFrame:
     """Add the table's columns, read from delivered text as their declared types.
 
-    Each keyword names a field of `table`; its value is the delivered column, or an expression of text. Text is trimmed,
-    and blank text is missing. What is not blank and cannot be read is null; its field is listed in `_untyped`
-    (",quantity,sold_at,") and its text kept in `_unread`, from which the road makes the reason. All other columns are
-    kept.
+    Each keyword names a field of `table`; its value is the delivered column, or an expression of text. Text is trimmed;
+    blank text, and the spellings in `nothing`, are missing. Numbers are plain (`-12.50`, `1e3`), whole ones may end in
+    `.0`; days and times begin with `YYYY-MM-DD` unless `day_formats` gives other patterns (of Spark) for a field. A
+    time with an offset or a zone is that instant; one without is the wall clock of `timezone`. A value that would lose
+    digits is not read: those beyond the declared type, or beyond the `decimals` that are declared for a field.
+
+    What is not missing and cannot be read is null; its field is listed in `_untyped` (",quantity,sold_at,") and its
+    text kept in `_unread`, from which the road makes the reason. All other columns are kept.
     """
     types = {f.name: f.type for f in table.fields}
-    texts = {name: _text(F.col(value) if isinstance(value, str) else value) for name, value in columns.items()}
-    values = {name: text if types[name] == "string" else text.try_cast(types[name]) for name, text in texts.items()}
+    texts = {name: text(F.col(value) if isinstance(value, str) else value, nothing) for name, value in columns.items()}
+    values = {
+        name: _value(found, types[name], timezone, (day_formats or {}).get(name, ()), (decimals or {}).get(name))
+        for name, found in texts.items()
+    }
     failures = [
         F.when(texts[name].isNotNull() & value.isNull(), F.lit(name))
         for name, value in values.items()
@@ -26,19 +56,93 @@ def typed(delivered: DataFrame, table: Table, **columns: str | Column) -> DataFr
     if failures:
         listed = F.concat_ws(",", *failures)
         untyped = F.when(F.length(listed) > 0, F.concat(F.lit(","), listed, F.lit(",")))
-        came = [part for name, text in texts.items() if types[name] != "string" for part in (F.lit(name), text)]
+        came = [part for name, found in texts.items() if types[name] != "string" for part in (F.lit(name), found)]
         unread = F.when(F.length(listed) > 0, F.create_map(*came))
     return delivered.withColumns(values | {"_untyped": untyped, "_unread": unread})
 
 
-def _text(column: Column) -> Column:
-    trimmed = F.trim(column)
-    return F.when(F.length(trimmed) > 0, trimmed)
+_BLANKS = " \t\u00a0\ufeff"
+
+
+def text_sql(column: str, nothing: Sequence[str] = NOTHING) -> str:
+    """SQL for `text`, for the groups and filters of a step."""
+    trimmed, listed = f"trim(BOTH '{_BLANKS}' FROM {column})", ", ".join(f"'{_escaped(each)}'" for each in nothing)
+    return f"CASE WHEN {trimmed} <> '' AND lower({trimmed}) NOT IN ({listed}) THEN {trimmed} END"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def text(column: Column, nothing: Sequence[str] = NOTHING) -> Column:
+    """A delivered text, trimmed; null where it is blank or a spelling of nothing."""
+    trimmed = F.trim(column, F.lit(_BLANKS))
+    return F.when((F.length(trimmed) > 0) & ~F.lower(trimmed).isin(list(nothing)), trimmed)
+
+
+def _value(found: Column, kind: str, timezone: str, formats: Sequence[str], decimals: int | Column | None) -> Column:
+    if kind == "string":
+        return found
+    if kind == "timestamp":
+        return at(found, timezone, formats)
+    if kind == "date":
+        return day(found, formats)
+    if kind in ("int", "bigint"):
+        return F.when(found.rlike(_WHOLE), found.try_cast("decimal(38,0)").try_cast(kind))
+    if kind.startswith("decimal("):
+        return _exact(found, kind, decimals)
+    if kind == "double":
+        return F.when(found.rlike(_NUMBER), found.try_cast(kind))
+    return found.try_cast(kind)
+
+
+def _exact(found: Column, kind: str, decimals: int | Column | None) -> Column:
+    """A decimal that loses no digit of its text."""
+    full = F.when(found.rlike(_NUMBER), found.try_cast(_FULL))
+    value = full.try_cast(kind)
+    is_exact = value.cast(_FULL) == full
+    if decimals is not None:
+        digits = decimals if isinstance(decimals, Column) else F.lit(decimals)
+        fewer = F.coalesce(*(F.when(digits == n, F.round(full, n)) for n in range(7)), full)
+        is_exact &= fewer.cast(_FULL) == full
+    return F.when(is_exact, value)
+
+
+def at(found: Column, timezone: str = "UTC", formats: Sequence[str] = ()) -> Column:
+    """A text as an instant (UTC): by `formats` first, else `YYYY-MM-DD` with an optional time, offset or zone."""
+    has_zone = found.rlike(f"^{_DAY}{_CLOCK}{_ZONE}$")
+    is_local = found.rlike(f"^{_DAY}({_CLOCK})?$")
+    instant = found.try_cast("timestamp")
+    iso = F.when(has_zone, instant).when(is_local, utc(instant, timezone))
+    return F.coalesce(*(utc(F.try_to_timestamp(found, F.lit(each)), timezone) for each in formats), iso)
+
+
+def day(found: Column, formats: Sequence[str] = ()) -> Column:
+    """A text as a day: by `formats` first, else `YYYY-MM-DD`; a time that follows is left out."""
+    first = F.regexp_extract(found, f"^{_DAY}", 0)
+    iso = F.when(found.rlike(f"^{_DAY}({_CLOCK}({_ZONE})?)?$"), first.try_cast("date"))
+    return F.coalesce(*(F.try_to_timestamp(found, F.lit(each)).cast("date") for each in formats), iso)
+
+
+def full_sql(column: str) -> str:
+    """SQL for the number that a delivered text names, at full width; null where it names none."""
+    return f"try_cast(trim(BOTH '{_BLANKS}' FROM {column}) AS DECIMAL(17,6))"
 
 
 def utc(local: Column, timezone: str) -> Column:
     """A wall-clock timestamp of a shop's timezone, as UTC."""
     return F.to_utc_timestamp(local, timezone)
+
+
+def local_day(instant: Column, timezone: str) -> Column:
+    """The day that an instant (UTC) falls on by a shop's clock."""
+    return F.to_date(F.from_utc_timestamp(instant, timezone))
+
+
+def natural(name: Column) -> Column:
+    """A text that sorts by the numbers in it, each with twelve digits: `orders_2.csv` comes before `orders_10.csv`."""
+    padded = F.regexp_replace(name, r"(\d+)", "0" * _DIGITS + "$1")
+    return F.regexp_replace(padded, rf"\d*(\d{{{_DIGITS}}})(?!\d)", "$1")
 
 
 def pseudonym(column: Column, key: str) -> Column:

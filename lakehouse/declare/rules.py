@@ -7,7 +7,7 @@ every check but `not_null`, as it does in Great Expectations, so that both verdi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import reduce
@@ -181,13 +181,34 @@ def holds(
     )
 
 
+_SPELT = {
+    "date": "a day (YYYY-MM-DD, or as the feed declares)",
+    "timestamp": "a day and time (YYYY-MM-DD hh:mm:ss, with an offset or zone if need be, or as the feed declares)",
+    "int": "a whole number",
+    "bigint": "a whole number",
+    "double": "a number",
+    "boolean": "true or false",
+}
+
+
+def if_read(rule: Rule) -> Rule:
+    """A rule that asks for a value, but of one that could not be read as its type: that is one reason, not two."""
+    return replace(rule, breaks=lambda: rule.breaks() & ~unread(rule.columns[0]))
+
+
+def unread(column: str) -> Column:
+    """Whether a text was delivered for the column that could not be read as its type: that is a reason of its own."""
+    return F.coalesce(F.col("_untyped").contains(f",{column},"), F.lit(False))
+
+
 def typed_as(column: str, type_name: str) -> Rule:
     """The delivered text could be read as the declared type; `conform.typed` lists the failures in `_untyped`."""
+    spelt = _SPELT.get(type_name, f"a plain number with no more decimals than are kept ({type_name})")
     return Rule(
         f"{column}.type",
         (column,),
-        f"{column} must be of type {type_name}",
-        lambda: F.coalesce(F.col("_untyped").contains(f",{column},"), F.lit(False)),
+        f"{column} must be {spelt}",
+        lambda: unread(column),
         "expect_column_values_to_not_match_regex",
         {"column": "_untyped", "regex": f",{column},"},
         shows=lambda: F.col("_unread")[column],
@@ -207,17 +228,19 @@ def errors_of(rules: Sequence[Rule]) -> Column:
     reasons = [
         F.when(
             rule.breaks(),
-            F.struct(
-                F.lit(rule.name).alias("rule"),
-                F.concat(F.lit(rule.says + "; it is "), _shown(rule)).alias("message"),
-                F.array(*[F.lit(name) for name in rule.columns]).alias("columns"),
-            ),
+            reason(rule.name, F.concat(F.lit(rule.says + "; it is "), _shown(rule)), rule.columns),
         )
         for rule in rules
     ]
     # Nearly every row is good: it must not pay for the array of reasons.
     is_broken = reduce(Column.__or__, (rule.breaks() for rule in rules))
-    return F.when(is_broken, F.filter(F.array(*reasons), lambda reason: reason.isNotNull())).otherwise(none)
+    return F.when(is_broken, F.filter(F.array(*reasons), lambda each: each.isNotNull())).otherwise(none)
+
+
+def reason(rule: str, message: Column, columns: Sequence[str]) -> Column:
+    """Why a row is refused: an element of `_errors`."""
+    named = F.array(*[F.lit(name) for name in columns])
+    return F.struct(F.lit(rule).alias("rule"), message.alias("message"), named.alias("columns"))
 
 
 def _shown(rule: Rule) -> Column:

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructField, StructType
 
-from lakehouse.declare.rules import Check, Expectation, Rule, typed_as
+from lakehouse.declare.rules import Check, Expectation, Rule, if_read, typed_as
 from lakehouse.errors import UsageError
 
 Layer = Literal["bronze", "silver", "gold", "ops"]
@@ -22,6 +22,12 @@ LINEAGE_COLUMNS: Mapping[str, tuple[str, str]] = {
     "_ingested_at": ("timestamp", "when the file was taken into bronze (UTC)"),
     "_batch_id": ("string", "batch that took the row into bronze"),
 }
+DELIVERY_ORDER = ("_source_file", "_ingested_at", "_source_row")
+"""Which of two rows of one key is the newer where the feed itself does not say: that of the file with the later name
+(numbers in it compare as numbers, so that a date in a name tells), then of the later delivery of a name, then the later
+line. It is the same for files that arrive in one run or in ten, and in any order."""
+MONEY = "decimal(19,3)"
+"""Money, exact in every currency in use: some have three decimals (ISO 4217)."""
 SCD2_COLUMNS: Mapping[str, tuple[str, str]] = {
     "__START_AT": ("timestamp", "from when the version holds (UTC, included)"),
     "__END_AT": ("timestamp", "until when it holds (UTC, excluded); null for the current version"),
@@ -49,8 +55,10 @@ class Table:
 
     `grain` is the key of a row. `row_law` says in words how input rows become rows here. `amount` names the column of
     money that the ledger accounts for. `counts` names, in an aggregate, the column that says how many input rows a
-    row stands for. `sequence_by` orders deliveries of one key: the greatest is the newest. `max_quarantined` is the
-    share of rejected rows above which a batch is taken for a broken feed and blocked.
+    row stands for. `sequence_by` orders deliveries of one key: the greatest is the newest. `scope` names the columns
+    within which keys are unique and references are looked up, such as the shop. `max_quarantined` is the share of
+    rejected rows above which a batch is taken for a broken feed and blocked. Of a bronze table with
+    `newest_file_counts` only the newest delivery under each file name counts.
     """
 
     name: str
@@ -59,20 +67,25 @@ class Table:
     fields: tuple[Field, ...]
     row_law: str
     write: Write = "merge"
-    sequence_by: tuple[str, ...] = ("_ingested_at", "_source_file", "_source_row")
+    sequence_by: tuple[str, ...] = DELIVERY_ORDER
+    scope: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     expectations: tuple[Expectation, ...] = ()
     amount: str | None = None
     counts: str | None = None
     max_quarantined: float = 0.1
     has_lineage: bool = True
+    newest_file_counts: bool = False
 
     def __post_init__(self) -> None:
         names = [field.name for field in self.fields]
-        wrong = [name for name in (*self.grain, self.amount, self.counts) if name and name not in self.all_columns]
+        named = (*self.grain, *self.scope, self.amount, self.counts)
+        wrong = [name for name in named if name and name not in self.all_columns]
         twice = sorted({name for name in names if names.count(name) > 1})
         if wrong or twice:
-            raise UsageError(f"{self.name}: grain, amount and counts must be fields, once each: {wrong or twice}")
+            raise UsageError(
+                f"{self.name}: grain, scope, amount and counts must be fields, once each: {wrong or twice}"
+            )
 
     @property
     def layer(self) -> str:
@@ -97,6 +110,11 @@ class Table:
         return own | history | (dict(LINEAGE_COLUMNS) if self.has_lineage else {})
 
     @property
+    def has_own_sequence(self) -> bool:
+        """Whether the rows themselves say which of two is the newer, such as by the time of a change."""
+        return self.sequence_by != DELIVERY_ORDER
+
+    @property
     def skipping_columns(self) -> tuple[str, ...]:
         """The columns that a query narrows: the key, dates and times. Delta keeps the bounds of these in every file."""
         moments = [name for name, (kind, _) in self.all_columns.items() if kind.lower() in ("date", "timestamp")]
@@ -107,6 +125,8 @@ class Table:
         """All rules of a row: types first, then the fields' checks, then the rules over several columns."""
         typed = () if self.layer != "silver" else tuple(f for f in self.fields if f.type != "string")
         bound = [check(f.name) for f in self.fields for check in f.rules]
+        names = {f"{f.name}.not_null" for f in typed}
+        bound = [if_read(rule) if rule.name in names else rule for rule in bound]
         return (*(typed_as(f.name, f.type) for f in typed), *bound, *self.rules)
 
     @property
@@ -125,14 +145,16 @@ class Table:
 class Read:
     """A table that a step reads.
 
-    `where` limits it (SQL over its columns). `groups` maps the step's group columns to SQL over this table's columns:
-    rows that change here make these groups be computed again. A read without `groups` in a step that recomputes groups
-    makes every group be computed again when it changes.
+    `where` limits it (SQL over its columns). What changes here makes groups of the step be computed again. Which, is
+    told in one of two ways: `groups` maps the step's group columns to SQL over this table's columns; `joins` maps SQL
+    over the first read to SQL over this table, and the groups are those of the rows of the first read that join what
+    changed. With neither, every group is computed again. A read with `joins` alone is given to `build` whole.
     """
 
     table: Table
     where: str | None = None
     groups: Mapping[str, str] | None = None
+    joins: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -148,9 +170,10 @@ class Step:
     """One way into a table: what is read, and the pure function that builds the rows.
 
     `build` gets one DataFrame per read, as keyword arguments named like the tables. The first read drives the step:
-    it is the one whose rows are counted. Without `recompute` the step takes in the rows that are new in the first
-    read; with it, the groups (values of these columns) that changed in any read are built again from all their rows
-    and replace what was there. `amount` is SQL over the first read for the money in a row, written apart from `build`
+    it is the one whose rows are counted. The groups (values of the columns `recompute`) that changed in any read are
+    built again from all their rows and replace what was there, so that the same rows give the same table in however
+    many batches they came. `owns` is SQL over the table for the rows that are this step's, where several steps
+    write one table. `amount` is SQL over the first read for the money in a row, written apart from `build`
     so that the accounts check it. `models` names the versions of the models that `build` uses: they are consumed like
     tables, and with another version everything is built again. A bronze step has a `feed` instead of reads.
     """
@@ -164,6 +187,18 @@ class Step:
     models: Mapping[str, int] = field(default_factory=dict)
     feed: Any = None
     source: str | None = None
+    owns: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.reads and not self.recompute:
+            raise UsageError(f"{self.name}: a step that reads tables must say which groups it computes again")
+
+    @property
+    def is_rowwise(self) -> bool:
+        """Whether each row built stands for one row read; otherwise rows are aggregates of groups."""
+        if self.table.write == "scd2" or not self.reads:
+            return True
+        return self.table.has_lineage and self.reads[0].table.layer == "bronze"
 
     @property
     def name(self) -> str:

@@ -24,6 +24,8 @@ class Feed:
     usual one first. `delimiter` and `encoding` are what is expected; a file that tells of another is read with that.
     `multiline` says whether a quoted value may contain line breaks. A file may lack the columns in `optional`. Where
     `has_header` is false, files begin with their first record, and have the columns in the order declared.
+    `redelivery` says what a file of a name that was delivered before, with other content, does to the older one: it
+    replaces it, or (`adds`) both count.
     """
 
     source: str
@@ -36,6 +38,7 @@ class Feed:
     multiline: bool = True
     optional: tuple[str, ...] = ()
     has_header: bool = True
+    redelivery: Literal["replaces", "adds"] = "replaces"
 
     def __post_init__(self) -> None:
         wrong = []
@@ -68,6 +71,7 @@ def feed_table(name: str, meaning: str, feed: Feed, meanings: Mapping[str, str])
         fields=(*(Field(column, "string", meanings[column]) for column in feed.columns), rescued),
         row_law="One row per record of each delivered file; a file of the same content is taken once.",
         write="append",
+        newest_file_counts=feed.redelivery == "replaces",
         expectations=(
             Expectation(
                 "expect_column_values_to_not_be_null",

@@ -27,7 +27,7 @@ from lakehouse.errors import AccountsImbalance, GateBlocked
 from lakehouse.intake.files import FileReport
 from lakehouse.promotion import gate, quarantine
 from lakehouse.promotion.gate import Finding
-from lakehouse.promotion.stage import stage_files, stage_rows
+from lakehouse.promotion.stage import REPLACED, stage_files, stage_rows
 from lakehouse.promotion.staged import Staged
 from lakehouse.store import arrow, delta, log
 from lakehouse.store.lake import Lake, new_id
@@ -194,13 +194,15 @@ def _note_batch(lake: Lake, staged: Staged, journal: Journal) -> None:
     for name, rows in staged.notes.items():
         journal.rows.setdefault(name, []).extend(facts | row for row in rows)
     for table, version in staged.versions.items():
+        if table == REPLACED:
+            continue
         before = staged.consumed.get(table)
         row = {"source_table": table, "from_version": before, "until_version": version}
         journal.add(ops_tables.LINEAGE, facts | row)
     journal.notes = {
         "account": asdict(staged.account),
-        "replaces": staged.full,
-        "repeats": staged.full or staged.step.recompute is not None,
+        "replaces": staged.full or staged.groups is None,
+        "repeats": bool(staged.step.reads),
     }
     journal.save()
 
@@ -225,11 +227,9 @@ def _publish(lake: Lake, staged: Staged, head: log.Head | None) -> None:
     if table.write == "append" or head is None:
         delta.append(lake, table, rows, metadata)
         return
-    sequence = () if staged.full or step.recompute else table.sequence_by
-    if staged.full or step.recompute:
-        rows = rows.withColumn(delta.DELETE_FLAG, F.lit(False))
-        rows = rows.unionByName(_vanished(lake, staged, rows), allowMissingColumns=True)
-    delta.merge(lake, table, rows, metadata, sequence_by=sequence)
+    rows = rows.withColumn(delta.DELETE_FLAG, F.lit(False))
+    rows = rows.unionByName(_vanished(lake, staged, rows), allowMissingColumns=True)
+    delta.merge(lake, table, rows, metadata)
 
 
 def _finished(lake: Lake, table: Table, rows: DataFrame) -> DataFrame:
@@ -247,8 +247,8 @@ def _vanished(lake: Lake, staged: Staged, rows: DataFrame) -> DataFrame:
     held = delta.read(lake, table)
     if staged.groups is not None:
         held = held.join(F.broadcast(staged.groups), list(step.recompute or ()), "left_semi")
-    elif step.source is not None:
-        held = held.where(F.col("shop_id") == step.source)
+    elif step.owns is not None:
+        held = held.where(step.owns)
     keys = held.select(*table.key)
     return keys.join(rows.select(*table.key), list(table.key), "left_anti").withColumn(delta.DELETE_FLAG, F.lit(True))
 

@@ -27,7 +27,7 @@ from lakehouse.declare.table import LINEAGE_COLUMNS, Field, Step, Table
 from lakehouse.errors import UsageError
 from lakehouse.intake.feeds import Feed
 from lakehouse.intake.records import RESCUED
-from lakehouse.promotion.staged import outcome_folder
+from lakehouse.promotion.staged import GROUP, outcome_folder
 from lakehouse.store import arrow, delta, log
 from lakehouse.store.lake import Lake
 
@@ -226,18 +226,17 @@ def _write(folder: Path, feed: Feed, text: str) -> None:
 
 
 def keep(lake: Lake, table: Table, journal: Journal, folder: Path, *, again: bool) -> None:
-    """Keep the rejected rows of a batch. Groups that are read again bring rows that are in quarantine already."""
+    """Keep the refused rows of a batch; those of groups that were computed again and are refused no more are released.
+
+    `again` says that a part of it may be done already.
+    """
     quarantine = quarantine_of(table)
-    path = outcome_folder(folder, "quarantined")
+    path, groups = outcome_folder(folder, "quarantined"), folder / "groups"
     held = log.exists(lake, quarantine.name)
-    if not path.is_dir() and not (held and journal.notes["replaces"]):
+    if not path.is_dir() and not (held and journal.notes["repeats"]):
         return
-    columns = [
-        name
-        for name in quarantine.all_columns
-        if name not in ("_row_id", "_step", "_quarantined_at", "_resubmitted_at")
-    ]
-    schema = StructType([quarantine.schema[name] for name in columns])
+    made = ("_row_id", "_step", "_quarantined_at", "_resubmitted_at")
+    schema = StructType([quarantine.schema[name] for name in quarantine.all_columns if name not in made])
     reader = lake.spark.read.schema(schema)
     rows = reader.parquet(str(path)) if path.is_dir() else lake.spark.createDataFrame([], schema)
     rows = rows.withColumns(
@@ -249,10 +248,30 @@ def keep(lake: Lake, table: Table, journal: Journal, folder: Path, *, again: boo
             "_resubmitted_at": F.lit(None).cast("timestamp"),
         }
     ).select(*quarantine.all_columns)
-    if held and (journal.notes["repeats"] or again):
-        delta.keep_quarantine(lake, quarantine, rows, journal.step if journal.notes["replaces"] else None)
-    else:
+    if not held or not (journal.notes["repeats"] or again):
         delta.append(lake, quarantine, rows)
+        return
+    waiting = delta.read(lake, quarantine).where(F.col("_step") == journal.step)
+    if not journal.notes["replaces"]:
+        columns = lake.spark.read.parquet(str(groups)) if groups.is_dir() else None
+        if columns is None:  # files are read once: nothing is released
+            waiting = waiting.limit(0)
+        else:
+            computed = columns.select(F.to_json(F.struct(*columns.columns)).alias(GROUP)).distinct()
+            waiting = waiting.join(F.broadcast(computed), GROUP, "left_semi")
+    released = waiting.join(rows.select("_row_id"), "_row_id", "left_anti")
+    delta.keep_quarantine(lake, quarantine, rows, released.select(*quarantine.all_columns))
+
+
+def waiting_groups(lake: Lake, step: Step, rule: str) -> DataFrame:
+    """The groups of a step that rows in quarantine belong to which wait for a key that another table lacked."""
+    columns = StructType([step.table.schema[name] for name in step.recompute or ()])
+    quarantine = quarantine_of(step.table)
+    waiting = delta.read(lake, quarantine).where(
+        (F.col("_step") == step.name) & F.array_contains(F.col("_errors.rule"), rule)
+    )
+    found = waiting.select(F.from_json(GROUP, columns).alias("group"))
+    return found.select(*(F.col("group")[name].alias(name) for name in columns.names))
 
 
 def quarantine_of(table: Table) -> Table:
@@ -268,6 +287,7 @@ def quarantine_of(table: Table) -> Table:
                 "_errors", "array<struct<rule: string, message: string, columns: array<string>>>", "the rules it breaks"
             ),
             Field("_step", "string", "way into the table that refused it"),
+            Field(GROUP, "string", "JSON of the group that is computed again when what the row waits for arrives"),
             Field("_quarantined_at", "timestamp", "when it was refused (UTC)"),
             Field("_resubmitted_at", "timestamp", "when it was resubmitted (UTC); null while it waits"),
             *(Field(name, kind, said) for name, (kind, said) in LINEAGE_COLUMNS.items()),

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Observation, Window
 from pyspark.sql import functions as F
 
 from lakehouse.accounts.account import ZERO
-from lakehouse.declare.rules import errors_of, known_marker
+from lakehouse.accounts.ops_tables import WIDE_MONEY
+from lakehouse.declare.conform import RESTATED, natural
+from lakehouse.declare.rules import errors_of, known_marker, reason
 from lakehouse.declare.table import LINEAGE_COLUMNS, Table
 from lakehouse.errors import UsageError
-from lakehouse.promotion.staged import STAGED_OUTCOMES, WIDE_MONEY, Staged
+from lakehouse.promotion.staged import AMOUNT_READ, GROUP, STAGED_OUTCOMES, Staged
 from lakehouse.store import delta
 from lakehouse.store.lake import Lake
+
+_OUTCOMES = (*STAGED_OUTCOMES, "duplicate", "superseded", "restated", "folded")
+_LEFT_OUT = ("superseded", "restated")
 
 
 def split_and_write(lake: Lake, staged: Staged, built: DataFrame) -> None:
     """Give every built row its outcome and write the accepted and the quarantined ones, in one job."""
-    rows = _with_errors(lake, staged, built)
-    rows = _with_outcome(staged, rows)
+    rows = _with_outcome(staged, _with_errors(lake, staged, built))
     observed = Observation(f"outcome {staged.batch_id}")
     if lake.ledger:
-        rows = rows.observe(observed, *(value.alias(name) for name, value in _outcomes(staged.step.table).items()))
-    rows = rows.where(F.col("_outcome").isin(*STAGED_OUTCOMES))
+        rows = rows.observe(observed, *(value.alias(name) for name, value in _outcomes(staged).items()))
+    rows = rows.where(F.col("_outcome").isin(*STAGED_OUTCOMES)).drop(AMOUNT_READ)
     rows.write.partitionBy("_outcome").parquet(str(staged.folder / "rows"))
     staged.schema = rows.drop("_outcome").schema
     if lake.ledger:
@@ -42,7 +46,7 @@ def _count_by_rule(staged: Staged) -> dict[str, int]:
 
 
 def _with_errors(lake: Lake, staged: Staged, built: DataFrame) -> DataFrame:
-    """The declared columns and the staged helpers, the rules that a row breaks, and the row as it came if it does."""
+    """The declared columns, the staged helpers, and the rules that a row breaks."""
     table = staged.step.table
     rules = [rule for rule in table.row_rules if rule.action == "quarantine"]
     built = _complete(lake, staged, built)
@@ -52,12 +56,8 @@ def _with_errors(lake: Lake, staged: Staged, built: DataFrame) -> DataFrame:
     own = [name for name in table.all_columns if name not in ("__START_AT", "__END_AT")]
     types = {f.name: f.type for f in table.fields}
     declared = [F.col(name).cast(types[name]).alias(name) if name in types else F.col(name) for name in own]
-    helpers = [name for name in built.columns if name.startswith("_") and name not in (*own, "_raw", "_unread")]
-    came = F.to_json(F.col("_raw")) if "_raw" in built.columns else F.to_json(F.struct(*types))
-    errors = errors_of(rules)
-    return built.withColumn("_errors", errors).select(
-        *declared, *helpers, "_errors", F.when(F.size("_errors") > 0, came).alias("_row")
-    )
+    helpers = [name for name in built.columns if name.startswith("_") and name not in (*own, "_unread")]
+    return built.withColumn("_errors", errors_of(rules)).select(*declared, *helpers, "_errors")
 
 
 def _complete(lake: Lake, staged: Staged, built: DataFrame) -> DataFrame:
@@ -66,47 +66,102 @@ def _complete(lake: Lake, staged: Staged, built: DataFrame) -> DataFrame:
     if missing := [f.name for f in table.fields if f.name not in built.columns]:
         raise UsageError(f"{staged.step.name}: the build does not give {', '.join(missing)}; see the table's fields")
     known = {"_batch_id": F.lit(staged.batch_id), "_ingested_at": F.lit(lake.clock())}
-    wanted = {"_untyped": F.lit(None).cast("string"), "_unread": F.lit(None).cast("map<string, string>")}
+    wanted = {
+        "_untyped": F.lit(None).cast("string"),
+        "_unread": F.lit(None).cast("map<string, string>"),
+        AMOUNT_READ: F.lit(None).cast(WIDE_MONEY),
+        RESTATED: F.lit(False),
+    }
     if table.has_lineage:
         wanted |= {name: known.get(name, F.lit(None).cast(kind)) for name, (kind, _) in LINEAGE_COLUMNS.items()}
     return built.withColumns({name: value for name, value in wanted.items() if name not in built.columns})
 
 
 def _with_marker(lake: Lake, rows: DataFrame, referenced: Table, column: str) -> DataFrame:
-    marker = known_marker(column)
-    keys = delta.read(lake, referenced).select("shop_id", column).distinct().withColumn(marker, F.lit(True))
+    marker, key = known_marker(column), [*referenced.scope, column]
+    keys = delta.read(lake, referenced).select(*key).distinct().withColumn(marker, F.lit(True))
     found = F.coalesce(F.col(marker), F.lit(False))
-    marked = rows.join(keys, ["shop_id", column], "left")
+    marked = rows.join(keys, key, "left")
     return marked.withColumn(marker, F.when(F.col(column).isNotNull(), found))
 
 
 def _with_outcome(staged: Staged, rows: DataFrame) -> DataFrame:
-    rejected = F.size("_errors") > 0
+    table, recompute = staged.step.table, staged.step.recompute or ()
     if not staged.is_rowwise:
-        return rows.withColumn("_outcome", F.when(rejected, "quarantined").otherwise("accepted"))
-    rows = rows.withColumn("_rejected", rejected)
-    if staged.step.table.write == "scd2":
-        return _folded(staged.step.table, rows).drop("_rejected")
-    return _deduplicated(staged.step.table, rows).drop("_rejected")
+        came = F.to_json(F.struct(*(f.name for f in table.fields)))
+        rows = rows.withColumn("_outcome", F.when(F.size("_errors") > 0, "quarantined").otherwise("accepted"))
+    else:
+        came = F.to_json(F.col("_raw"))
+        rows = _folded(table, rows) if table.write == "scd2" else _deduplicated(table, rows)
+    is_refused = F.col("_outcome") == "quarantined"
+    rows = rows.withColumns(
+        {"_row": F.when(is_refused, came), GROUP: F.when(is_refused, F.to_json(F.struct(*recompute)))}
+    )
+    return rows.drop("_raw", RESTATED)
 
 
 def _content_hash(table: Table, without: tuple[str, ...] = ()) -> Column:
-    return F.xxhash64(*(F.col(f.name) for f in table.fields if f.name not in without))
+    # xxhash64 passes over nulls, so two rows could look alike whose values stand in different columns.
+    told = [F.coalesce(F.col(f.name).cast("string"), F.lit("\0")) for f in table.fields if f.name not in without]
+    return F.xxhash64(*told)
+
+
+def _order(names: Sequence[str]) -> list[Column]:
+    """The columns that a newer row has greater values in; names of files compare by the numbers in them."""
+    return [natural(F.col(name)) if name == "_source_file" else F.col(name) for name in names]
 
 
 def _deduplicated(table: Table, rows: DataFrame) -> DataFrame:
-    """The newest row of each key is accepted; one like its next newer one is a duplicate, any other is superseded."""
-    newest_first = [F.col(name).desc_nulls_last() for name in table.sequence_by]
-    of_key = Window.partitionBy("_rejected", *table.grain).orderBy(*newest_first)
-    rows = rows.withColumn("_content", _content_hash(table))
-    rows = rows.withColumns({"_place": F.row_number().over(of_key), "_newer": F.lag("_content").over(of_key)})
+    """The newest good row of each key is accepted; one like its next newer one is a duplicate, any other superseded.
+
+    Where the feed does not say which of two is the newer, two rows of a key that differ within one delivery are both
+    refused: one of them is wrong, and nothing tells which. There a later delivery that is good also corrects one that
+    was refused. A restated row that is like the accepted one is a duplicate.
+    """
+    order = F.struct(*(value.alias(f"_{n}") for n, value in enumerate(_order(table.sequence_by))))
+    key = Window.partitionBy(*table.grain)
+    is_good = (F.size("_errors") == 0) & ~F.col(RESTATED)
+    rows = rows.withColumns({"_content": _content_hash(table), "_order": order})
+    if not table.has_own_sequence:
+        rows = _without_conflicts(table, rows, is_good)
+    good = rows.withColumn("_good", (F.size("_errors") == 0) & ~F.col(RESTATED))
+    of_good = Window.partitionBy(*table.grain, "_good").orderBy(F.col("_order").desc_nulls_last())
+    good = good.withColumns({"_place": F.row_number().over(of_good), "_newer": F.lag("_content").over(of_good)})
+    good = good.withColumns(
+        {
+            "_kept_order": F.max(F.when(F.col("_good"), F.col("_order"))).over(key),
+            "_kept_content": F.max(F.when(F.col("_good") & (F.col("_place") == 1), F.col("_content"))).over(key),
+        }
+    )
+    is_corrected = F.lit(False) if table.has_own_sequence else F.col("_kept_order") > F.col("_order")
     outcome = (
-        F.when(F.col("_rejected"), "quarantined")
+        F.when(F.col(RESTATED), F.when(F.col("_content") == F.col("_kept_content"), "duplicate").otherwise("restated"))
+        .when(~F.col("_good"), F.when(is_corrected, "superseded").otherwise("quarantined"))
         .when(F.col("_place") == 1, "accepted")
         .when(F.col("_content") == F.col("_newer"), "duplicate")
         .otherwise("superseded")
     )
-    return rows.withColumn("_outcome", outcome).drop("_content", "_place", "_newer")
+    helpers = ("_content", "_order", "_good", "_place", "_newer", "_kept_order", "_kept_content")
+    return good.withColumn("_outcome", outcome).drop(*helpers)
+
+
+def _without_conflicts(table: Table, rows: DataFrame, is_good: Column) -> DataFrame:
+    """Refuse the rows of a key that differ from another of the same delivery."""
+    delivery = Window.partitionBy(*table.grain, "_source_file", "_batch_id")
+    content = F.when(is_good, F.col("_content"))
+    differ = F.min(content).over(delivery) != F.max(content).over(delivery)
+    lines = F.array_sort(F.collect_set(F.when(is_good, F.col("_source_row"))).over(delivery))
+    says = F.concat(
+        F.lit(f"{', '.join(table.grain)} must stand once in a delivery, or each time with the same values; it is "),
+        F.concat_ws(", ", *(F.coalesce(F.col(name).cast("string"), F.lit("missing")) for name in table.grain)),
+        F.lit(" on the lines "),
+        F.concat_ws(", ", F.slice(lines, 1, 5)),
+    )
+    rows = rows.withColumns({"_differ": is_good & F.coalesce(differ, F.lit(False)), "_says": says})
+    refused = F.array(reason("key.conflict", F.col("_says"), table.grain))
+    return rows.withColumn("_errors", F.when(F.col("_differ"), refused).otherwise(F.col("_errors"))).drop(
+        "_differ", "_says"
+    )
 
 
 def _folded(table: Table, rows: DataFrame) -> DataFrame:
@@ -116,8 +171,9 @@ def _folded(table: Table, rows: DataFrame) -> DataFrame:
     """
     moment = table.sequence_by[0]
     key = table.grain
+    rows = rows.withColumn("_rejected", F.size("_errors") > 0)
     at_once = Window.partitionBy("_rejected", *key, moment).orderBy(
-        *(F.col(name).desc_nulls_last() for name in table.sequence_by[1:])
+        *(value.desc_nulls_last() for value in _order(table.sequence_by[1:]))
     )
     rows = rows.withColumns({"_place": F.row_number().over(at_once), "_content": _content_hash(table, (moment,))})
     rows = rows.withColumn("_winner", F.first("_content").over(at_once))
@@ -133,17 +189,24 @@ def _folded(table: Table, rows: DataFrame) -> DataFrame:
         .otherwise("folded")
     )
     rows = rows.withColumns({"_outcome": outcome, "__START_AT": F.col(moment), "__END_AT": ends})
-    return rows.drop("_place", "_content", "_winner", "_begins")
+    return rows.drop("_place", "_content", "_winner", "_begins", "_rejected")
 
 
-def _outcomes(table: Table) -> dict[str, Column]:
-    """What is measured on the rows built: rows and money by outcome, rows by warning."""
+def _outcomes(staged: Staged) -> dict[str, Column]:
+    """What is measured on the rows built: rows and money by outcome, rows by warning.
+
+    The money of accepted rows is what the build gives; that of the others what was read, for a refused row may have no
+    amount.
+    """
+    table = staged.step.table
     measures: dict[str, Column] = {}
-    for outcome in (*STAGED_OUTCOMES, "duplicate", "superseded", "folded"):
+    for outcome in _OUTCOMES:
         is_it = F.col("_outcome") == outcome
         measures[f"rows {outcome}"] = F.count_if(is_it)
         if table.amount:
-            measures[f"amount {outcome}"] = F.sum(F.when(is_it, F.col(table.amount)).cast(WIDE_MONEY))
+            by_build = outcome == "accepted" or not staged.is_rowwise
+            value = F.col(table.amount).cast(WIDE_MONEY) if by_build else F.col(AMOUNT_READ)
+            measures[f"amount {outcome}"] = F.sum(F.when(is_it, value))
     for rule in table.row_rules:
         if rule.action == "warn":
             measures[f"warn {rule.name}"] = F.count_if(rule.breaks() & (F.col("_outcome") == "accepted"))
@@ -158,14 +221,15 @@ def _note_outcomes(staged: Staged, measured: Mapping[str, Any]) -> None:
     account.rows_quarantined = measured["rows quarantined"]
     account.rows_duplicate = measured["rows duplicate"]
     account.rows_folded = measured["rows folded"]
-    if superseded := measured["rows superseded"]:
-        account.rows_filtered["superseded"] = superseded
     account.rows_warned = {k[5:]: v for k, v in measured.items() if k.startswith("warn ") and v}
     if staged.has_money:
         account.amount_accepted = measured["amount accepted"] or ZERO
         account.amount_quarantined = measured["amount quarantined"] or ZERO
         account.amount_duplicate = measured["amount duplicate"] or ZERO
-        if superseded:
-            account.amount_filtered["superseded"] = measured["amount superseded"] or ZERO
+    for left_out in _LEFT_OUT:
+        if rows := measured[f"rows {left_out}"]:
+            account.rows_filtered[left_out] = rows
+            if staged.has_money:
+                account.amount_filtered[left_out] = measured[f"amount {left_out}"] or ZERO
     if table.counts:
         staged.notes["counted"] = [{"rows": measured["counted"] or 0}]

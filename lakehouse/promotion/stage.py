@@ -6,7 +6,7 @@ A batch is computed once, in one job that also takes its measures: what was read
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import reduce
 from pathlib import Path
@@ -15,25 +15,29 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
-from lakehouse.accounts import ops_tables
+from lakehouse.accounts import deliveries, ops_tables
 from lakehouse.accounts.account import ZERO, Account
-from lakehouse.accounts.journal import journals
-from lakehouse.declare.table import Read, Step, Table
+from lakehouse.accounts.ops_tables import WIDE_MONEY
+from lakehouse.declare.table import Filter, Read, Step, Table
 from lakehouse.errors import AccountsImbalance
 from lakehouse.intake import files
 from lakehouse.intake.files import FileReport
+from lakehouse.promotion import quarantine
 from lakehouse.promotion.split import split_and_write
-from lakehouse.promotion.staged import STAGED_OUTCOMES, WIDE_MONEY, Staged, outcome_folder
-from lakehouse.store import arrow, delta, log
+from lakehouse.promotion.staged import AMOUNT_READ, STAGED_OUTCOMES, Staged, outcome_folder
+from lakehouse.store import delta, log
 from lakehouse.store.lake import Lake
+
+REPLACED = "replaced"
+"""Under this name a step notes, beside the versions that it consumed, which deliveries counted no more by then."""
 
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
 def stage_files(lake: Lake, step: Step, batch_id: str, folder: Path, inputs: Path) -> Staged | None:
     """Read the delivered files that are new into staging; None where nothing is new."""
-    recorded = _recorded_files(lake, step)
-    loaded = {file_id for (_, file_id), status in recorded.items() if status == "loaded"}
+    recorded = deliveries.recorded(lake, step.table)
+    loaded = {row["file_id"] for row in recorded if row["status"] == "loaded"}
     delivery = files.discover(step.feed, inputs, loaded)
     rows = folder / "rows"
     reports: list[FileReport] = []
@@ -50,7 +54,7 @@ def stage_files(lake: Lake, step: Step, batch_id: str, folder: Path, inputs: Pat
     told = [
         r
         for r in (*delivery.unreadable, *reports, *known)
-        if r.status == "loaded" or (r.file, r.file_id) not in recorded
+        if r.status == "loaded" or not _is_told(r, recorded)
     ]
     unreadable = [r for r in (*delivery.unreadable, *reports) if r.status == "unreadable"]
     if not told and not unreadable:
@@ -63,15 +67,10 @@ def stage_files(lake: Lake, step: Step, batch_id: str, folder: Path, inputs: Pat
     return staged
 
 
-def _recorded_files(lake: Lake, step: Step) -> dict[tuple[str, str], str]:
-    """What is known of this step's files: (name, content hash) -> status, from `ops.files` and unmoved journals.
-
-    A file that could not be read at first and was loaded later is a loaded one.
-    """
-    rows = [row for j in journals(lake) if j.state == "done" for row in j.rows.get(ops_tables.FILES.name, [])]
-    rows += arrow.rows(lake, ops_tables.FILES, ("step", "=", step.name)).to_pylist()
-    own = sorted((row for row in rows if row["step"] == step.name), key=lambda row: row["status"] == "loaded")
-    return {(row["file"], row["file_id"]): row["status"] for row in own}
+def _is_told(report: FileReport, recorded: list[dict[str, Any]]) -> bool:
+    """Whether it is on record that this content came under this name, and nothing else did since."""
+    last = next((row for row in reversed(recorded) if row["file"] == report.file), None)
+    return last is not None and last["file_id"] == report.file_id
 
 
 def _file_row(report: FileReport) -> dict[str, Any]:
@@ -110,26 +109,32 @@ def stage_rows(lake: Lake, step: Step, batch_id: str, folder: Path, head: log.He
     consumed = {} if full or head is None else head.progress.get(step.name, {})
     if any(consumed.get(name) != version for name, version in step.models.items()):
         full, consumed = True, {}
-    versions = {read.table.name: _version(lake, read.table) for read in step.reads} | dict(step.models)
-    watched = step.reads if step.recompute else step.reads[:1]
-    if versions[step.reads[0].table.name] < 0:
+    driver = step.reads[0].table
+    watched = {read.table.name: read.table for read in step.reads} | {t.name: t for t in _references(step)}
+    versions = {name: _version(lake, table) for name, table in watched.items()} | dict(step.models)
+    if versions[driver.name] < 0:
         return None
-    if consumed and all(versions[r.table.name] == consumed.get(r.table.name, -1) for r in watched):
+    staged = Staged(step, batch_id, folder, full, dict(consumed), versions)
+    if driver.layer == "bronze":
+        staged.replaced = deliveries.replaced(lake, driver)
+        staged.versions[REPLACED] = list(staged.replaced)
+    if consumed and all(staged.versions[name] == consumed.get(name, -1) for name in staged.versions):
         return None
-    staged = Staged(step, batch_id, folder, full, consumed, versions)
+    if consumed and _finds_no_group(lake, staged):
+        return None
     observed = Observation(f"read {batch_id}")
-    if step.recompute:
-        if staged.consumed and _finds_no_group(lake, staged):
-            return None
-        inputs = _groups_again(lake, staged)
-    else:
-        inputs = _new_rows(lake, staged, observed)
+    inputs = _groups_again(lake, staged, observed)
     split_and_write(lake, staged, step.build(**inputs))
-    if not step.recompute and lake.ledger:
+    if lake.ledger and _is_read_once(step):
         _note_reading(staged, observed.get)
     if lake.ledger and not staged.is_rowwise:
         _account_for_groups(staged)
     return staged
+
+
+def _references(step: Step) -> list[Table]:
+    """The tables in which keys of the step's rows must be known."""
+    return [rule.reference for rule in step.table.row_rules if rule.reference is not None]
 
 
 def _version(lake: Lake, table: Table) -> int:
@@ -137,21 +142,12 @@ def _version(lake: Lake, table: Table) -> int:
     return -1 if head is None else head.version
 
 
-def _new_rows(lake: Lake, staged: Staged, observed: Observation) -> dict[str, DataFrame]:
-    """The rows that are new in the first read, measured as they are read; all rows of the others."""
-    step, driver = staged.step, staged.step.reads[0]
-    if staged.consumed:
-        feed = _changes(lake, staged, driver)
-        new = feed.where("_change_type IN ('insert', 'update_postimage')").drop("_change_type", "_commit_version")
-    else:
-        new = _all_rows(lake, staged, driver)
-    if lake.ledger:
-        new = new.observe(observed, *(value.alias(name) for name, value in _reading(step).items()))
-    others = {read.table.short_name: _all_rows(lake, staged, read) for read in step.reads[1:]}
-    return {driver.table.short_name: _kept(staged, new)} | others
+def _is_read_once(step: Step) -> bool:
+    """Whether the build looks at each row of the first read once, so that it can be measured on the way."""
+    return step.is_rowwise and step.table.write == "merge"
 
 
-def _groups_again(lake: Lake, staged: Staged) -> dict[str, DataFrame]:
+def _groups_again(lake: Lake, staged: Staged, observed: Observation) -> dict[str, DataFrame]:
     """All rows of the groups that changed, for every read that tells groups; the first read is measured."""
     inputs = {}
     for read in staged.step.reads:
@@ -164,33 +160,93 @@ def _groups_again(lake: Lake, staged: Staged) -> dict[str, DataFrame]:
         inputs[read.table.short_name] = rows
     driver = staged.step.reads[0].table.short_name
     if lake.ledger:
-        measured = inputs[driver].agg(*(value.alias(name) for name, value in _reading(staged.step).items())).first()
-        _note_reading(staged, measured.asDict() if measured else {})
+        measures = [value.alias(name) for name, value in _reading(staged).items()]
+        if _is_read_once(staged.step):
+            inputs[driver] = inputs[driver].observe(observed, *measures)
+        else:
+            measured = inputs[driver].agg(*measures).first()
+            _note_reading(staged, measured.asDict() if measured else {})
     inputs[driver] = _kept(staged, inputs[driver])
     return inputs
 
 
 def _finds_no_group(lake: Lake, staged: Staged) -> bool:
-    """Find the groups that changed in any read and keep them in staging; true where there are none."""
-    names = staged.step.recompute or ()
+    """Find the groups that changed in any read and keep them in staging; true where there are none.
+
+    Groups change with the rows of a read, with what joins them, with a delivery that counts no more (or again), and
+    with a key that a refused row waits for.
+    """
+    step, names = staged.step, staged.step.recompute or ()
     found: list[DataFrame] = []
-    for read in staged.step.reads:
-        table = read.table.name
-        if staged.versions[table] == staged.consumed.get(table, -1):
+    for read in step.reads:
+        if not _is_changed(staged, read.table.name):
             continue
-        if not read.groups:
+        if not (read.groups or read.joins) or _has_other_types(lake, staged, read.table.name):
             return False
         changed = _changes(lake, staged, read)
-        found.append(changed.select(*(F.expr(read.groups[name]).alias(name) for name in names)))
+        found.append(_of_groups(changed, read, names) if read.groups else _of_joined(lake, staged, read, changed))
+    if other := set(staged.replaced) ^ set(staged.consumed.get(REPLACED, [])):
+        driver = step.reads[0]
+        of_deliveries = _all_rows(lake, staged, driver).where(F.expr(deliveries.PLACE).isin(sorted(other)))
+        found.append(_of_groups(of_deliveries, driver, names))
+    for rule in step.table.row_rules:
+        if rule.reference is not None and _is_changed(staged, rule.reference.name):
+            if _has_lost_keys(lake, staged, rule.reference, rule.columns[0]):
+                return False
+            found.append(quarantine.waiting_groups(lake, step, rule.name))
     path = str(staged.folder / "groups")
+    if not found:
+        return True
     reduce(DataFrame.unionByName, found).distinct().write.parquet(path)
     staged.groups = lake.spark.read.parquet(path)
     return staged.groups.isEmpty()
 
 
+def _is_changed(staged: Staged, name: str) -> bool:
+    return bool(staged.versions[name] != staged.consumed.get(name, -1))
+
+
+def _has_other_types(lake: Lake, staged: Staged, name: str) -> bool:
+    """Whether columns are stored with other types than when they were consumed: the changes cannot be told apart."""
+    before = staged.consumed.get(name, -1)
+    if before < 0:
+        return False
+    then, now = log.stored_types(lake, name, before), log.stored_types(lake, name)
+    return any(now.get(column) != kind for column, kind in then.items())
+
+
+def _of_groups(rows: DataFrame, read: Read, names: Sequence[str]) -> DataFrame:
+    groups = read.groups or {}
+    return rows.select(*(F.expr(groups[name]).alias(name) for name in names))
+
+
+def _of_joined(lake: Lake, staged: Staged, read: Read, changed: DataFrame) -> DataFrame:
+    """The groups of the rows of the first read that join rows of another that changed."""
+    driver, joins = staged.step.reads[0], read.joins or {}
+    keys = changed.select(*(F.expr(sql).alias(f"_key_{n}") for n, sql in enumerate(joins.values()))).distinct()
+    on = [F.expr(sql).eqNullSafe(F.col(f"_key_{n}")) for n, sql in enumerate(joins)]
+    joined = _all_rows(lake, staged, driver).join(F.broadcast(keys), on, "left_semi")
+    return _of_groups(joined, driver, staged.step.recompute or ())
+
+
+def _has_lost_keys(lake: Lake, staged: Staged, referenced: Table, column: str) -> bool:
+    """Whether a key that was known is so no more: rows that were accepted by it must be looked at again."""
+    before = staged.consumed.get(referenced.name, -1)
+    if before < 0:
+        return False
+    keys = (*referenced.scope, column)
+    gone = delta.changes(lake, referenced, before, staged.versions[referenced.name])
+    gone = gone.where("_change_type = 'delete'").select(*keys).distinct()
+    return not gone.join(delta.read(lake, referenced).select(*keys), list(keys), "left_anti").isEmpty()
+
+
 def _changes(lake: Lake, staged: Staged, read: Read) -> DataFrame:
+    """The rows of a read that changed since it was consumed, as they were and as they are."""
     name = read.table.name
-    feed = delta.changes(lake, read.table, staged.consumed.get(name, -1), staged.versions[name])
+    before = staged.consumed.get(name, -1)
+    if before < 0:
+        return _all_rows(lake, staged, read)
+    feed = delta.changes(lake, read.table, before, staged.versions[name])
     return _scoped(feed.drop("_commit_timestamp"), read)
 
 
@@ -202,12 +258,21 @@ def _scoped(rows: DataFrame, read: Read) -> DataFrame:
     return rows.where(read.where) if read.where else rows
 
 
-def _reading(step: Step) -> dict[str, Column]:
+def _filters(staged: Staged) -> tuple[Filter, ...]:
+    """What is left out on purpose: deliveries that count no more, then what the step declares."""
+    if not staged.replaced:
+        return staged.step.filters
+    places = ", ".join("'" + place.replace("\\", "\\\\").replace("'", "\\'") + "'" for place in staged.replaced)
+    return (Filter("replaced", f"{deliveries.PLACE} IN ({places})"), *staged.step.filters)
+
+
+def _reading(staged: Staged) -> dict[str, Column]:
     """What is measured on the rows read: how many, their money, and both for each filter."""
+    step = staged.step
     amount = F.coalesce(F.expr(step.amount).cast(WIDE_MONEY), F.lit(ZERO)) if step.amount else F.lit(ZERO)
     measures = {"rows": F.count(F.lit(1)), "amount": F.sum(amount)}
     kept = F.lit(True)
-    for filtered in step.filters:
+    for filtered in _filters(staged):
         drops = F.coalesce(F.expr(filtered.drops), F.lit(False))
         # A row that several filters drop is counted under the first.
         measures[f"rows {filtered.reason}"] = F.count_if(kept & drops)
@@ -220,7 +285,7 @@ def _note_reading(staged: Staged, measured: Mapping[str, Any]) -> None:
     account = staged.account
     account.rows_read = measured.get("rows") or 0
     account.amount_read = (measured.get("amount") or ZERO) if staged.has_money else None
-    for filtered in staged.step.filters:
+    for filtered in _filters(staged):
         if count := measured.get(f"rows {filtered.reason}"):
             account.rows_filtered[filtered.reason] = count
             if staged.has_money:
@@ -229,9 +294,12 @@ def _note_reading(staged: Staged, measured: Mapping[str, Any]) -> None:
 
 def _kept(staged: Staged, rows: DataFrame) -> DataFrame:
     """The rows that no filter drops; a row-wise step carries each row as it came in `_raw`."""
-    drops = [F.coalesce(F.expr(f.drops), F.lit(False)) for f in staged.step.filters]
+    drops = [F.coalesce(F.expr(f.drops), F.lit(False)) for f in _filters(staged)]
     rows = rows.where(~reduce(Column.__or__, drops)) if drops else rows
-    return rows.withColumn("_raw", F.struct(*rows.columns)) if staged.is_rowwise else rows
+    if not staged.is_rowwise:
+        return rows
+    amount = F.expr(staged.step.amount).cast(WIDE_MONEY) if staged.step.amount else F.lit(None).cast(WIDE_MONEY)
+    return rows.withColumns({"_raw": F.struct(*rows.columns), AMOUNT_READ: amount})
 
 
 # --- rows of tables: split --------------------------------------------------------------------------------------------

@@ -16,7 +16,10 @@ from lakehouse.intake.files import FileReport
 from lakehouse.store.lake import Lake
 
 STAGED_OUTCOMES = ("accepted", "quarantined")
-WIDE_MONEY = "decimal(28,2)"
+GROUP = "_group"
+"""Staged and kept with a refused row: JSON of the group that it belongs to."""
+AMOUNT_READ = "_amount_read"
+"""Staged helper: the money of the row read, by the step's own SQL over the delivered texts."""
 
 
 @dataclass
@@ -24,16 +27,17 @@ class Staged:
     """A batch on its way: where its rows are, what was read for it, and its account so far.
 
     `consumed` and `versions` are the versions of the tables read, before and now. `groups` are the groups that are
-    computed again; None stands for all.
+    computed again; None stands for all. `replaced` are the deliveries that count no more (`deliveries.replaced`).
     """
 
     step: Step
     batch_id: str
     folder: Path
     full: bool = False
-    consumed: dict[str, int] = field(default_factory=dict)
-    versions: dict[str, int] = field(default_factory=dict)
+    consumed: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, Any] = field(default_factory=dict)
     groups: DataFrame | None = None
+    replaced: tuple[str, ...] = ()
     schema: StructType = field(default_factory=StructType)
     account: Account = field(default_factory=Account)
     files: tuple[FileReport, ...] = ()
@@ -56,7 +60,7 @@ class Staged:
     @property
     def is_rowwise(self) -> bool:
         """Whether each row built stands for one row read; otherwise rows are aggregates of groups."""
-        return self.step.recompute is None or self.step.table.write == "scd2"
+        return self.step.is_rowwise
 
     @property
     def has_money(self) -> bool:

@@ -7,7 +7,7 @@ Delta's own commit is not safe between two processes on a local disk (check, the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,26 +16,38 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.declare.table import Table
+from lakehouse.errors import UsageError
 from lakehouse.store.lake import Lake
 from lakehouse.store.locks import locked
-from lakehouse.store.log import commits, exists, head
+from lakehouse.store.log import commits, exists, head, stored_types
 
 METADATA_CONF = "spark.databricks.delta.commitInfo.userMetadata"
 DELETE_FLAG = "_vanished"
 
 
 def read(lake: Lake, table: Table, version: int | None = None) -> DataFrame:
-    """The rows of a table, as of a version; an empty frame of its schema where it does not exist yet."""
+    """The rows of a table, as of a version; an empty frame of its schema where it does not exist yet.
+
+    Columns that the table got later than the version are null.
+    """
     if (version is not None and version < 0) or (version is None and not exists(lake, table.name)):
         return lake.spark.createDataFrame([], table.schema)
     reader = lake.spark.read.format("delta")
-    return (reader if version is None else reader.option("versionAsOf", version)).load(lake.path(table))
+    return _declared(
+        (reader if version is None else reader.option("versionAsOf", version)).load(lake.path(table)), table
+    )
 
 
 def changes(lake: Lake, table: Table, after: int, until: int) -> DataFrame:
     """The rows that changed in versions `after` < v <= `until`, with Delta's `_change_type` and `_commit_version`."""
     feed = lake.spark.read.format("delta").option("readChangeFeed", "true")
-    return feed.option("startingVersion", after + 1).option("endingVersion", until).load(lake.path(table))
+    feed = feed.option("startingVersion", after + 1).option("endingVersion", until)
+    return _declared(feed.load(lake.path(table)), table)
+
+
+def _declared(rows: DataFrame, table: Table) -> DataFrame:
+    missing = {name: kind for name, (kind, _) in table.all_columns.items() if name not in rows.columns}
+    return rows.withColumns({name: F.lit(None).cast(kind) for name, kind in missing.items()}) if missing else rows
 
 
 def append(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any] | None = None) -> None:
@@ -43,38 +55,29 @@ def append(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any
     with locked(lake, table.name):
         with _metadata(lake, metadata):
             if exists(lake, table.name):
+                _evolve(lake, table)
                 rows.select(*table.all_columns).write.format("delta").mode("append").save(lake.path(table))
             else:
                 _create(lake, table, rows)
         _mark_if_silent(lake, table, metadata)
 
 
-def merge(
-    lake: Lake,
-    table: Table,
-    rows: DataFrame,
-    metadata: Mapping[str, Any],
-    *,
-    sequence_by: Sequence[str] = (),
-) -> None:
+def merge(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any]) -> None:
     """Upsert rows on the grain of a table that exists, in one commit; rows that are there alike are not written.
 
-    Where `sequence_by` is given, an older row does not replace a newer one. Rows with `_vanished` are deleted.
+    Rows with `_vanished` are deleted.
     """
     with locked(lake, table.name):
+        _evolve(lake, table)
         columns = list(table.all_columns)
         same = " AND ".join(f"t.`{c}` <=> s.`{c}`" for c in columns if c not in _lineage_of(table))
-        newer = "true"
-        if sequence_by:
-            seen, known = (", ".join(f"{side}.`{c}`" for c in sequence_by) for side in ("s", "t"))
-            newer = f"struct({seen}) >= struct({known})"
         on = " AND ".join(f"t.`{c}` <=> s.`{c}`" for c in table.key)
         values: dict[str, Any] = {f"`{c}`": f"s.`{c}`" for c in columns}
         merger = DeltaTable.forPath(lake.spark, lake.path(table)).alias("t").merge(rows.alias("s"), on)
         if DELETE_FLAG in rows.columns:
             merger = merger.whenMatchedDelete(f"s.{DELETE_FLAG}")
         with _metadata(lake, metadata):
-            merger.whenMatchedUpdate(f"{newer} AND NOT ({same})", values).whenNotMatchedInsert(values=values).execute()
+            merger.whenMatchedUpdate(f"NOT ({same})", values).whenNotMatchedInsert(values=values).execute()
         _mark_if_silent(lake, table, metadata)
 
 
@@ -88,15 +91,16 @@ def _mark_if_silent(lake: Lake, table: Table, metadata: Mapping[str, Any] | None
         lake.spark.sql(f"ALTER TABLE delta.`{lake.path(table)}` SET TBLPROPERTIES ('shoplake.batch' = '{batch}')")
 
 
-def keep_quarantine(lake: Lake, table: Table, rows: DataFrame, step: str | None) -> None:
-    """Add rejected rows that a quarantine does not hold yet; with `step`, its rows that are not given leave it."""
+def keep_quarantine(lake: Lake, table: Table, rows: DataFrame, released: DataFrame) -> None:
+    """Add refused rows that a quarantine does not hold yet, and take out those that are released, in one commit."""
     with locked(lake, table.name):
+        _evolve(lake, table)
         on = " AND ".join(f"t.{c} <=> s.{c}" for c in table.key)
-        merger = DeltaTable.forPath(lake.spark, lake.path(table)).alias("t").merge(rows.alias("s"), on)
-        merger = merger.whenNotMatchedInsertAll()
-        if step is not None:
-            merger = merger.whenNotMatchedBySourceDelete(F.col("t._step") == step)
-        merger.execute()
+        source = rows.withColumn(DELETE_FLAG, F.lit(False)).unionByName(released.withColumn(DELETE_FLAG, F.lit(True)))
+        merger = DeltaTable.forPath(lake.spark, lake.path(table)).alias("t").merge(source.alias("s"), on)
+        merger = merger.whenMatchedDelete(f"s.{DELETE_FLAG}")
+        values: dict[str, Any] = {f"`{c}`": f"s.`{c}`" for c in table.all_columns}
+        merger.whenNotMatchedInsert(f"NOT s.{DELETE_FLAG}", values).execute()
 
 
 def update(lake: Lake, table: Table, where: str, values: Mapping[str, str]) -> int:
@@ -105,6 +109,62 @@ def update(lake: Lake, table: Table, where: str, values: Mapping[str, str]) -> i
         DeltaTable.forPath(lake.spark, lake.path(table)).update(where, dict(values))
         commit, _ = next(commits(lake, table.name))
         return commit.updated
+
+
+def _evolve(lake: Lake, table: Table) -> None:
+    """Bring a stored table to its declaration: new columns are added, numbers may become wider without loss.
+
+    Any other change of a type is a `UsageError` that names the way. What changed is said.
+    """
+    stored = stored_types(lake, table.name)
+    declared = {f.name: f.dataType.simpleString() for f in table.schema}
+    if missing := [f for f in table.schema if f.name not in stored]:
+        added = ", ".join(
+            f"`{f.name}` {f.dataType.simpleString()} COMMENT {_quoted(f.metadata['comment'])}" for f in missing
+        )
+        lake.spark.sql(f"ALTER TABLE delta.`{lake.path(table)}` ADD COLUMNS ({added})")
+        lake.say(f"{table.name}: new columns {', '.join(f.name for f in missing)}; older rows have none")
+    changed = {name: kind for name, kind in stored.items() if name in declared and declared[name] != kind}
+    if not changed:
+        return
+    if wrong := [name for name, kind in changed.items() if not _is_wider(declared[name], kind)]:
+        told = ", ".join(f"{name} was {changed[name]} and is declared {declared[name]}" for name in wrong)
+        raise UsageError(
+            f"{table.name}: {told}; build it again from what is stored below it: run with --rebuild {table.name}"
+        )
+    _widen(lake, table)
+    lake.say(f"{table.name}: {', '.join(changed)} stored with more digits")
+
+
+def _is_wider(declared: str, stored: str) -> bool:
+    """Whether every value of the stored type is one of the declared type."""
+    if (stored, declared) == ("int", "bigint"):
+        return True
+    if not (stored.startswith("decimal(") and declared.startswith("decimal(")):
+        return False
+    (was, was_scale), (now, now_scale) = (map(int, kind[8:-1].split(",")) for kind in (stored, declared))
+    return now_scale >= was_scale and now - now_scale >= was - was_scale
+
+
+def _widen(lake: Lake, table: Table) -> None:
+    """Write a table once more with its declared types, and its progress with it."""
+    stands = head(lake, table.name)
+    rows = lake.spark.read.format("delta").load(lake.path(table))
+    rows = rows.select(*(F.col(f.name).cast(f.dataType).alias(f.name, metadata=f.metadata) for f in table.schema))
+    metadata = {"batch_id": stands.batch_id, "progress": stands.progress} if stands and stands.batch_id else None
+    append_only = "delta.appendOnly"
+    path = f"delta.`{lake.path(table)}`"
+    if table.write == "append":
+        lake.spark.sql(f"ALTER TABLE {path} SET TBLPROPERTIES ('{append_only}' = 'false')")
+    with _metadata(lake, metadata):
+        rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(lake.path(table))
+    if table.write == "append":
+        with _metadata(lake, metadata):
+            lake.spark.sql(f"ALTER TABLE {path} SET TBLPROPERTIES ('{append_only}' = 'true')")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _create(lake: Lake, table: Table, rows: DataFrame) -> None:

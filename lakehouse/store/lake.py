@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from lakehouse.clock import Clock, system_clock
 from lakehouse.declare.table import Table
 from lakehouse.errors import UsageError
 from lakehouse.settings import Settings
+from lakehouse.store import durable
 
 
 def new_id(clock: Clock) -> str:
@@ -67,17 +68,33 @@ class Lake:
         return self.warehouse / "ops" / "_staging" / table.name
 
     def pseudonym_key(self) -> str:
-        """The secret by which personal data is pseudonymised; made once per warehouse unless it is configured."""
-        if self.settings.pseudonym_key:
-            return self.settings.pseudonym_key
-        path = self.warehouse / "ops" / "pseudonym.key"
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text()
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
-        return path.read_text()
+        """The secret by which personal data is pseudonymised; made once per warehouse unless it is configured.
+
+        A fingerprint of it stands in the warehouse. A key that is gone, empty or another one is a `UsageError`: people
+        would get other pseudonyms without a word.
+        """
+        ops = self.warehouse / "ops"
+        path, stamp = ops / "pseudonym.key", ops / "pseudonym.fingerprint"
+        key = self.settings.pseudonym_key
+        if key is None and not path.exists() and not stamp.exists():
+            durable.write_text(path, secrets.token_hex(32), 0o600, once=True)
+        if key is None and path.exists():
+            key = path.read_text().strip()
+        if not key:
+            state = "empty" if path.exists() else "gone"
+            raise UsageError(
+                f"the key of the pseudonyms, {path}, is {state}; restore it from a backup,"
+                f" or remove {stamp.name} to begin with a new one (run with --full then: all pseudonyms change)"
+            )
+        fingerprint = hmac.new(key.encode(), b"fingerprint", "sha256").hexdigest()[:16]
+        if not stamp.exists():
+            durable.write_text(stamp, fingerprint, once=True)
+        if stamp.read_text().strip() != fingerprint:
+            raise UsageError(
+                f"the key of the pseudonyms is not the one that this warehouse was made with ({stamp}); configure that"
+                f" one, or remove {stamp.name} to go on with this one (run with --full then: all pseudonyms change)"
+            )
+        return key
 
     def _made(self, *parts: str) -> Path:
         folder = self.warehouse.joinpath(*parts)

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deltalake import DeltaTable
+from pyspark.sql.types import StructType
+
 from lakehouse.store.lake import Lake
 
 
@@ -68,3 +71,11 @@ def commits(lake: Lake, name: str) -> Iterator[tuple[Commit, str | None]]:
             metrics.get("numTargetRowsDeleted", 0),
         )
         yield commit, info.get("userMetadata")
+
+
+def stored_types(lake: Lake, name: str, version: int | None = None) -> dict[str, str]:
+    """Column -> type, as Spark writes types, of a table as of a version; empty before its first commit."""
+    if not exists(lake, name):
+        return {}
+    schema = json.loads(DeltaTable(lake.path(name), version).schema().to_json())
+    return {f.name: f.dataType.simpleString() for f in StructType.fromJson(schema).fields}

@@ -3,7 +3,7 @@
 Plain K-means on the scaled logs of RFM cuts where customers are many, not where they differ in what they do next. So
 the first axis is the expected log revenue of the coming months, learned by a small boosted model from two earlier days
 whose months after are known; R, F and M stand beside it with a quarter of its weight. On Online Retail II this has the
-higher silhouette and explains more of the months held out than RFM quintiles do (see docs/benchmarks.md).
+higher silhouette and explains more of the months held out than RFM quintiles do (see the README's results).
 """
 
 from __future__ import annotations

@@ -6,9 +6,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from bronze.movielens_100k.ratings import TABLE as MOVIELENS_RATINGS
-from lakehouse.declare.conform import typed
+from lakehouse.declare.conform import text_sql, typed
 from lakehouse.declare.table import Read, Step
 from silver.feedback import TABLE as FEEDBACK
+
+SHOP = "movielens_100k"
 
 
 def feedback(movielens_ratings: DataFrame) -> DataFrame:
@@ -17,7 +19,7 @@ def feedback(movielens_ratings: DataFrame) -> DataFrame:
     return typed(
         movielens_ratings,
         FEEDBACK,
-        shop_id=F.lit("movielens_100k"),
+        shop_id=F.lit(SHOP),
         customer_id="user_id",
         product_id="item_id",
         rating="rating",
@@ -25,4 +27,13 @@ def feedback(movielens_ratings: DataFrame) -> DataFrame:
     )
 
 
-STEPS: tuple[Step, ...] = (Step(FEEDBACK, feedback, (Read(MOVIELENS_RATINGS),), source="movielens_100k"),)
+STEPS: tuple[Step, ...] = (
+    Step(
+        FEEDBACK,
+        feedback,
+        (Read(MOVIELENS_RATINGS, groups={"shop_id": f"'{SHOP}'", "customer_id": text_sql("user_id")}),),
+        recompute=("shop_id", "customer_id"),
+        source=SHOP,
+        owns=f"shop_id = '{SHOP}'",
+    ),
+)

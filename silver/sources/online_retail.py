@@ -6,19 +6,23 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from bronze.online_retail.lines import TABLE as ONLINE_RETAIL
-from lakehouse.declare import conform
-from lakehouse.declare.conform import typed
-from lakehouse.declare.table import LINEAGE_COLUMNS, Filter, Read, Step
+from lakehouse.declare.conform import RESTATED, at, local_day, natural, text, text_sql, typed
+from lakehouse.declare.table import LINEAGE_COLUMNS, MONEY, Filter, Read, Step
 from silver import countries
 from silver.customers import TABLE as CUSTOMERS
 from silver.order_lines import TABLE as ORDER_LINES
-from silver.order_lines import amount, delivered_amount
+from silver.order_lines import amount, amount_read
 from silver.orders import TABLE as ORDERS
 from silver.products import TABLE as PRODUCTS
-from silver.shared import completed
+from silver.shared import completed, known_customer
 
 SHOP = "online_retail"
-_TIMEZONE = "Europe/London"
+TIMEZONE = "Europe/London"
+DAY_FORMATS: tuple[str, ...] = ()
+"""Patterns of the feed's times beside `YYYY-MM-DD hh:mm[:ss]`, such as `M/d/yyyy H:mm` where months come first."""
+PRICE_DECIMALS = 3
+CENTS = 2
+"""Prices have up to three decimals; lines were invoiced in whole pence."""
 
 IS_TEST_CODE = "upper(trim(stock_code)) IN ('TEST001', 'TEST002')"
 """SQL over bronze.online_retail: the shop's people tried out their tills."""
@@ -40,14 +44,9 @@ _CODES = {
 }
 
 
-def utc(local: Column) -> Column:
-    """The shop's wall clock, as UTC."""
-    return conform.utc(local, _TIMEZONE)
-
-
 def product_code(stock_code: Column) -> Column:
     """The code in capitals: tills spelt the same product `85123a` and `85123A`."""
-    return F.nullif(F.upper(F.trim(stock_code)), F.lit(""))
+    return F.upper(text(stock_code))
 
 
 def item_type(product_id: Column) -> Column:
@@ -70,16 +69,16 @@ def products(online_retail: DataFrame) -> DataFrame:
     the name should be, so a code that was never sold takes only a text in capitals, as names are written.
     """
     product_id = product_code(F.col("stock_code"))
-    at = F.trim("invoice_date").try_cast("timestamp")
+    updated_at = at(text(F.col("invoice_date")), TIMEZONE, DAY_FORMATS)
     lines = online_retail.withColumns(
         {
             "shop_id": F.lit(SHOP),
             "product_id": product_id,
             "category": F.nullif(item_type(product_id), F.lit("product")),
-            "updated_at": utc(at),
+            "updated_at": updated_at,
         }
     )
-    listings = _listings(lines.withColumns({"line_on": at.cast("date"), "is_sale": F.expr(IS_SALE)}))
+    listings = _listings(lines.withColumns({"line_on": local_day(updated_at, TIMEZONE), "is_sale": F.expr(IS_SALE)}))
     return completed(lines.drop("description").join(listings, "product_id", "left"), PRODUCTS)
 
 
@@ -105,19 +104,22 @@ def _listings(lines: DataFrame) -> DataFrame:
 
 
 def order_lines(online_retail: DataFrame) -> DataFrame:
-    """The feed numbers no lines, so a line is known by its content and by how often that was seen before in its file.
+    """The feed numbers no lines, so a line is known by its content, and by how often that stands in one delivery.
 
     The lines of 1 to 9 December 2010 are in both files and match one to one: same content, same count, same line.
-    Equal lines within a file are scattered through their invoice: goods scanned twice, and both were sold.
+    Equal lines within a file are scattered through their invoice: goods scanned twice, and both were sold. A delivery
+    that names a product of an invoice again says the invoice anew.
     """
     lines = typed(
-        online_retail.withColumn("line_id", _line_id()),
+        online_retail,
         ORDER_LINES,
+        timezone=TIMEZONE,
+        day_formats={"sold_at": DAY_FORMATS},
+        decimals={"unit_price": PRICE_DECIMALS},
         shop_id=F.lit(SHOP),
         order_id="invoice",
-        line_id="line_id",
         sold_at="invoice_date",
-        customer_id=_customer_id(),
+        customer_id=known_customer(F.col("customer_id")),
         product_id=product_code(F.col("stock_code")),
         description=line_text(F.col("description")),
         quantity="quantity",
@@ -127,19 +129,19 @@ def order_lines(online_retail: DataFrame) -> DataFrame:
         country=countries.name(F.col("country")),
         country_code=countries.code(F.col("country")),
     )
-    return lines.withColumns(
+    lines = lines.withColumns(
         {
-            "sold_on": F.to_date("sold_at"),
-            "sold_at": utc(F.col("sold_at")),
-            "amount": amount(),
+            "sold_on": local_day(F.col("sold_at"), TIMEZONE),
+            "amount": amount(CENTS),
             "item_type": item_type(F.col("product_id")),
-            "line_type": _online_retail_line_type(),
+            "line_type": _line_type(),
             "promotion_id": F.lit(None).cast("string"),
         }
     )
+    return _restated(_numbered(lines))
 
 
-def _online_retail_line_type() -> Column:
+def _line_type() -> Column:
     return (
         F.when(F.col("order_id").startswith("C"), "cancellation")
         .when(F.col("order_id").startswith("A"), "bad_debt")
@@ -149,37 +151,39 @@ def _online_retail_line_type() -> Column:
     )
 
 
-def _customer_id() -> Column:
-    """Customer numbers were once stored as floats: `17850.0` is `17850`."""
-    return F.regexp_replace(F.trim("customer_id"), r"\.0$", "")
-
-
-def _line_id() -> Column:
-    """Hash of the content, in 16 hex digits, and the number of its occurrence in its file.
+def _numbered(lines: DataFrame) -> DataFrame:
+    """Add line_id: hash of the typed content, in 16 hex digits, and the number of its occurrence in its delivery.
 
     A key is order and line, so only the contents of one invoice could be mistaken for each other. The longest has
     about 1,100 lines: with 64 bits, the chance of that is below 1e-13.
     """
-    content = [
-        F.col("stock_code"),
-        line_text(F.col("description")),
-        _number("quantity", "int"),
-        _number("price", "decimal(18,4)"),
-        F.col("invoice_date"),
-        _customer_id(),
-        F.col("country"),
-    ]
-    # xxhash64 leaves nulls out, so that a missing customer and a missing text would look the same.
-    texts = [F.coalesce(F.trim(column), F.lit("")) for column in content]
+    content = ("product_id", "description", "quantity", "unit_price", "sold_at", "customer_id", "country")
+    # xxhash64 leaves nulls out, so that a missing customer and a missing text would look the same. What could not be
+    # read is told apart by its text.
+    texts = [F.coalesce(F.col(name).cast("string"), F.col("_unread")[name], F.lit("")) for name in content]
     content_hash = F.lower(F.lpad(F.hex(F.xxhash64(*texts)), 16, "0"))
-    seen_in_file = Window.partitionBy("_source_file", "invoice", content_hash).orderBy("_source_row")
-    return F.concat_ws("-", content_hash, F.row_number().over(seen_in_file).cast("string"))
+    lines = lines.withColumn("_content_hash", content_hash)
+    in_delivery = Window.partitionBy("order_id", "_content_hash", "_source_file", "_batch_id").orderBy("_source_row")
+    number = F.row_number().over(in_delivery).cast("string")
+    return lines.withColumn("line_id", F.concat_ws("-", "_content_hash", number)).drop("_content_hash")
 
 
-def _number(name: str, kind: str) -> Column:
-    """A number in one spelling (`6.95` and `6.9500`); what is none stays as it is."""
-    text = F.trim(name)
-    return F.coalesce(text.try_cast(kind).cast("string"), text)
+def _restated(lines: DataFrame) -> DataFrame:
+    """Mark the lines of older deliveries of an invoice where a later one names one of its products again.
+
+    One that names only others adds to it, as the parts of an export that was cut in two do, or a row delivered again
+    from quarantine.
+    """
+    delivery = F.struct(natural(F.col("_source_file")), F.col("_ingested_at"))
+    of_product = Window.partitionBy("order_id", "product_id")
+    lines = lines.withColumn("_delivery", delivery)
+    repeats = F.min("_delivery").over(of_product) < F.col("_delivery")
+    is_whole = ~F.col("_source_file").contains("resubmitted-")
+    lines = lines.withColumn(
+        "_anew", F.max(F.when(repeats & is_whole, F.col("_delivery"))).over(Window.partitionBy("order_id"))
+    )
+    is_old = F.coalesce(F.col("_delivery") < F.col("_anew"), F.lit(False))
+    return lines.withColumn(RESTATED, is_old).drop("_delivery", "_anew")
 
 
 def orders(order_lines: DataFrame) -> DataFrame:
@@ -197,11 +201,11 @@ def orders(order_lines: DataFrame) -> DataFrame:
         F.min("sold_at").alias("ordered_at"),
         F.min("sold_on").alias("ordered_on"),
         *[F.max_by(name, newest).alias(name) for name in facts],
-        *[total.try_cast("decimal(18,2)").alias(name) for name, total in sums.items()],
+        *[total.try_cast(MONEY).alias(name) for name, total in sums.items()],
     )
     items = F.col("order_amount") + F.col("discount_amount") - F.col("shipping_fee")
     stated = {
-        "items_amount": items.try_cast("decimal(18,2)"),
+        "items_amount": items.try_cast(MONEY),
         "status": F.when(F.col("order_id").startswith("C"), "credit").otherwise("completed"),
         "channel": F.lit("web"),
     }
@@ -220,20 +224,23 @@ STEPS: tuple[Step, ...] = (
         (
             Read(
                 ONLINE_RETAIL,
-                groups={"shop_id": "'online_retail'", "product_id": "nullif(upper(trim(stock_code)), '')"},
+                groups={"shop_id": f"'{SHOP}'", "product_id": f"upper({text_sql('stock_code')})"},
             ),
         ),
         recompute=("shop_id", "product_id"),
         filters=(Filter("test_product", IS_TEST_CODE),),
-        source="online_retail",
+        source=SHOP,
+        owns=f"shop_id = '{SHOP}'",
     ),
     Step(
         ORDER_LINES,
         order_lines,
-        (Read(ONLINE_RETAIL),),
+        (Read(ONLINE_RETAIL, groups={"shop_id": f"'{SHOP}'", "order_id": text_sql("invoice")}),),
+        recompute=("shop_id", "order_id"),
         filters=(Filter("test_product", IS_TEST_CODE),),
-        amount=delivered_amount("price", "0"),
-        source="online_retail",
+        amount=amount_read("price", decimals=CENTS),
+        source=SHOP,
+        owns=f"shop_id = '{SHOP}'",
     ),
     Step(
         ORDERS,
@@ -248,7 +255,8 @@ STEPS: tuple[Step, ...] = (
         ),
         recompute=("shop_id", "order_id"),
         amount="amount",
-        source="online_retail",
+        source=SHOP,
+        owns=f"shop_id = '{SHOP}'",
     ),
     Step(
         CUSTOMERS,
@@ -261,6 +269,7 @@ STEPS: tuple[Step, ...] = (
             ),
         ),
         recompute=("shop_id", "customer_id"),
-        source="online_retail",
+        source=SHOP,
+        owns=f"shop_id = '{SHOP}'",
     ),
 )

@@ -6,12 +6,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from bronze.stallion_beverages.volumes import TABLE as STALLION
-from lakehouse.declare.conform import typed
+from lakehouse.declare.conform import text, text_sql, typed
 from lakehouse.declare.table import Read, Step
 from silver.demand_drivers import TABLE as DEMAND_DRIVERS
 from silver.demand_drivers import long
 from silver.period_sales import TABLE as PERIOD_SALES
 from silver.period_sales import series_id
+
+SHOP = "stallion_beverages"
 
 
 def period_sales(stallion: DataFrame) -> DataFrame:
@@ -19,7 +21,7 @@ def period_sales(stallion: DataFrame) -> DataFrame:
     return typed(
         stallion,
         PERIOD_SALES,
-        shop_id=F.lit("stallion_beverages"),
+        shop_id=F.lit(SHOP),
         series_id=series_id("agency", "sku"),
         location="agency",
         product_id="sku",
@@ -67,16 +69,24 @@ def demand_drivers(stallion: DataFrame) -> DataFrame:
         # The source gives a price of 0, and no discount, exactly where nothing was sold: known only afterwards.
         {name: F.when(sold, F.col(name)) for name in ("price_actual", "discount", "discount_in_percent")}
     )
-    return long(priced, STALLION_DRIVERS, "stallion_beverages", F.trim("agency"), F.trim("sku"))
+    return long(priced, STALLION_DRIVERS, SHOP, text(F.col("agency")), text(F.col("sku")))
 
 
 STEPS: tuple[Step, ...] = (
-    Step(PERIOD_SALES, period_sales, (Read(STALLION),), source="stallion_beverages"),
+    Step(
+        PERIOD_SALES,
+        period_sales,
+        (Read(STALLION, groups={"shop_id": f"'{SHOP}'", "location": text_sql("agency")}),),
+        recompute=("shop_id", "location"),
+        source=SHOP,
+        owns=f"shop_id = '{SHOP}'",
+    ),
     Step(
         DEMAND_DRIVERS,
         demand_drivers,
-        (Read(STALLION, groups={"shop_id": "'stallion_beverages'", "location": "trim(agency)"}),),
+        (Read(STALLION, groups={"shop_id": f"'{SHOP}'", "location": text_sql("agency")}),),
         recompute=("shop_id", "location"),
-        source="stallion_beverages",
+        source=SHOP,
+        owns=f"shop_id = '{SHOP}'",
     ),
 )

@@ -7,12 +7,14 @@ from pyspark.sql import functions as F
 
 from bronze.walmart_weekly.features import TABLE as WALMART_FEATURES
 from bronze.walmart_weekly.sales import TABLE as WALMART_SALES
-from lakehouse.declare.conform import typed
+from lakehouse.declare.conform import NOTHING, full_sql, text, text_sql, typed
 from lakehouse.declare.table import Read, Step
 from silver.demand_drivers import TABLE as DEMAND_DRIVERS
 from silver.demand_drivers import long
 from silver.period_sales import TABLE as PERIOD_SALES
 from silver.period_sales import series_id
+
+SHOP = "walmart_weekly"
 
 
 def period_sales(walmart_sales: DataFrame) -> DataFrame:
@@ -20,7 +22,8 @@ def period_sales(walmart_sales: DataFrame) -> DataFrame:
     return typed(
         walmart_sales,
         PERIOD_SALES,
-        shop_id=F.lit("walmart_weekly"),
+        nothing=(*NOTHING, "na"),
+        shop_id=F.lit(SHOP),
         series_id=series_id("store", "dept"),
         location="store",
         product_id="dept",
@@ -45,22 +48,25 @@ WALMART = {
 
 def demand_drivers(walmart_features: DataFrame) -> DataFrame:
     """Holidays, markdowns, weather and prices of a store and a week. NA is no value."""
-    return long(walmart_features, WALMART, "walmart_weekly", F.trim("store"), F.lit("*"))
+    return long(walmart_features, WALMART, SHOP, text(F.col("store")), F.lit("*"))
 
 
 STEPS: tuple[Step, ...] = (
     Step(
         PERIOD_SALES,
         period_sales,
-        (Read(WALMART_SALES),),
-        amount="coalesce(try_cast(trim(weekly_sales) AS DECIMAL(18,2)), 0)",
-        source="walmart_weekly",
+        (Read(WALMART_SALES, groups={"shop_id": f"'{SHOP}'", "location": text_sql("store")}),),
+        recompute=("shop_id", "location"),
+        amount=f"coalesce({full_sql('weekly_sales')}, 0)",
+        source=SHOP,
+        owns=f"shop_id = '{SHOP}'",
     ),
     Step(
         DEMAND_DRIVERS,
         demand_drivers,
-        (Read(WALMART_FEATURES, groups={"shop_id": "'walmart_weekly'", "location": "trim(store)"}),),
+        (Read(WALMART_FEATURES, groups={"shop_id": f"'{SHOP}'", "location": text_sql("store")}),),
         recompute=("shop_id", "location"),
-        source="walmart_weekly",
+        source=SHOP,
+        owns=f"shop_id = '{SHOP}'",
     ),
 )

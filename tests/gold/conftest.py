@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lakehouse.declare.table import Table
+from lakehouse.declare.table import MONEY, Table
 from silver import (
     demand_drivers,
     marketing_spend,
@@ -93,11 +93,17 @@ def shown() -> Callable[[DataFrame, str], None]:
 
     def compare(frame: DataFrame, text: str) -> None:
         header, expected = _cells(text)
-        rows = frame.select([F.col(name).cast("string") for name in header]).collect()
+        rows = frame.select([_written(frame, name) for name in header]).collect()
         actual = [tuple(row) for row in rows]
         assert sorted(map(str, actual)) == sorted(map(str, expected))
 
     return compare
+
+
+def _written(frame: DataFrame, name: str) -> Column:
+    """A value as text; money without the decimals that only some currencies have."""
+    text = F.col(name).cast("string")
+    return F.regexp_replace(text, r"(\.\d\d)0$", "$1") if dict(frame.dtypes)[name] == MONEY else text
 
 
 def _cells(text: str) -> tuple[list[str], list[tuple[str | None, ...]]]:

@@ -78,11 +78,11 @@ def test_a_shop_without_visits_and_spend_has_its_sales(given: Given, shown: Show
     shown(days, "orders net_revenue sessions conversion_rate marketing_spend\n1 30.00 0 - 0.00")
 
 
-def test_spend_in_another_currency_makes_the_day_ambiguous(given: Given) -> None:
+def test_spend_in_another_currency_stands_in_a_row_of_its_own(given: Given) -> None:
     lines = given(order_lines.TABLE, "order_id sold_on amount\n1 2024-03-01 30.00")
     spend = given(marketing_spend.TABLE, "spend_on spend currency\n2024-03-01 5.00 EUR")
     days = kpi_daily.build(lines, given(orders.TABLE), given(page_events.TABLE), spend)
-    assert {(row.currency, str(row.marketing_spend)) for row in days.collect()} == {("GBP", "0.00"), ("EUR", "5.00")}
+    assert {(row.currency, int(row.marketing_spend)) for row in days.collect()} == {("GBP", 0), ("EUR", 5)}
 
 
 def test_stock_is_the_last_count_of_each_warehouse_against_the_demand_of_four_weeks(given: Given, shown: Shown) -> None:

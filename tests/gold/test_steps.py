@@ -212,9 +212,12 @@ def test_groups_built_alone_are_as_in_a_full_build(step: Step, silver: Tables, b
     some = F.broadcast(built(step).sparkSession.createDataFrame(keys[:: max(2, len(keys) // 7)], groups))
     limited = {}
     for read in step.reads:
+        rows = silver[read.table.name]
+        if read.joins:  # what joins the rows of the first read is given whole
+            limited[read.table.name] = rows
+            continue
         assert read.groups is not None
         assert list(read.groups) == groups
-        rows = silver[read.table.name]
         changed = some.toDF(*(f"_{name}" for name in groups))
         on = [F.expr(sql).eqNullSafe(changed[f"_{name}"]) for name, sql in read.groups.items()]
         limited[read.table.name] = rows.join(changed, on, "left_semi")

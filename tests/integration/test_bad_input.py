@@ -17,7 +17,7 @@ import gold
 import silver
 from jobs import run as run_job
 from jobs.steps import ALL
-from lakehouse.declare.table import Step
+from lakehouse.declare.table import MONEY, Step
 from lakehouse.run import job
 from tests.integration.conftest import Promoted
 from tests.integration.warehouse import LINE_COLUMNS, deliver_lines, lake_at, order_line, rows, run, versions
@@ -258,7 +258,7 @@ def a_penny_more(shop_payments: DataFrame) -> DataFrame:
 
 
 def _more(amount: Column) -> Column:
-    return (amount + F.lit("0.01").cast("decimal(18,2)")).cast("decimal(18,2)")
+    return (amount + F.lit("0.01").cast("decimal(18,2)")).cast(MONEY)
 
 
 def days_twice(order_lines: DataFrame, orders: DataFrame) -> DataFrame:

@@ -36,7 +36,7 @@ def with_rules(ruled: int) -> Step:
     )
     # Not silver, which adds a rule of its own for each type.
     table = Table(f"gold.checked_{ruled}", "Ten numbers a row.", ("c0",), tuple(fields), "one row per number")
-    return Step(table, checked, (Read(NUMBERS),))
+    return Step(table, checked, (Read(NUMBERS, groups={"c0": "c0"}),), recompute=("c0",))
 
 
 def test_twenty_rules_take_as_many_spark_jobs_as_two(spark: SparkSession, tmp_path: Path) -> None:

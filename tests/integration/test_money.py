@@ -166,7 +166,7 @@ def test_gold_revenue_is_the_raw_amount_less_named_differences(promoted: Promote
 # --- a real shop ------------------------------------------------------------------------------------------------------
 
 
-# Days in both files, days before and after them, and what is odd elsewhere; all of it is in docs/benchmarks.md.
+# Days in both files, days before and after them, and what is odd elsewhere; all of it is in the README's ledger.
 DAYS = ("2009-12-0", "2009-12-1", "2010-12-0", "2010-12-1", "2011-12-0")
 ODD = ("C496350,", "TEST00", "Adjust bad debt")
 

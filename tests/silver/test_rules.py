@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import BooleanType, DoubleType, StringType, StructField, StructType
+from pyspark.sql.types import BooleanType, DateType, DoubleType, StringType, StructField, StructType
 
 from lakehouse.declare.rules import Rule, known_marker
 from lakehouse.declare.table import Table
@@ -25,13 +25,13 @@ BREAKS: dict[str, dict[str, Any]] = {
     "email.matches": {"email": "anna(at)example.com"},
     "list_price.between": {"list_price": Decimal(-1)},
     "unit_cost.between": {"unit_cost": Decimal(-1)},
-    "sold_on.between": {"sold_on": date(1970, 1, 1)},
+    "sold_on.between": {"sold_on": date(1969, 12, 31)},
     "quantity.between": {"quantity": -2_000_000},
     "quantity.sign": {"quantity": 1, "line_type": "cancellation"},
     "unit_price.between": {"unit_price": Decimal(10**8)},
     "unit_price.sign": {"unit_price": Decimal(-1), "line_type": "sale"},
     "discount.within": {"discount": Decimal(5), "quantity": 1, "unit_price": Decimal(4), "line_type": "sale"},
-    "discount.between": {"discount": Decimal(-1)},
+    "discount.sign": {"discount": Decimal(1), "quantity": -1},
     "item_type.one_of": {"item_type": "gift"},
     "line_type.one_of": {"line_type": "gift"},
     "product_id.known": {known_marker("product_id"): False},
@@ -74,6 +74,8 @@ def failing_row(rule: Rule, table: Table) -> dict[str, Any]:
         return {}
     if kind == "type":
         return {"_untyped": f",{column},"}
+    if kind == "not_after_delivery":
+        return {column: ON if table.schema[column].dataType == DateType() else AT, "_ingested_at": EARLIER}
     is_float = {field.name for field in table.schema if field.dataType == DoubleType()}
     return {name: float(value) if name in is_float else value for name, value in BREAKS[rule.name].items()}
 

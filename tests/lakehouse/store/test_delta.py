@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakehouse.declare.table import Field, Table
-from lakehouse.errors import LockTimeout
+from lakehouse.errors import LockTimeout, UsageError
 from lakehouse.settings import load
 from lakehouse.store import delta, log
 from lakehouse.store.lake import Lake
@@ -53,19 +53,54 @@ def counts(lake: Lake) -> tuple[str | None, int, int, int]:
 
 def test_a_merge_inserts_what_is_new_and_updates_what_differs(lake: Lake) -> None:
     delta.append(lake, TABLE, frame(lake, (1, 5, "a"), (2, 5, "b"), (3, 5, "c")), batch("b1"))
-    assert counts(lake) == ("b1", 3, 0, 0)
-    changed = frame(lake, (1, 5, "a"), (2, 6, "B"), (3, 4, "older"), (4, 1, "d"))
-    delta.merge(lake, TABLE, changed, batch("b2"), sequence_by=TABLE.sequence_by)
+    delta.merge(lake, TABLE, frame(lake, (1, 5, "a"), (2, 6, "B"), (4, 1, "d")), batch("b2"))
     assert counts(lake) == ("b2", 1, 1, 0)
     assert held(lake) == [(1, 5, "a"), (2, 6, "B"), (3, 5, "c"), (4, 1, "d")]
 
 
-def test_a_merge_deletes_what_vanished_and_without_a_sequence_replaces_the_rest(lake: Lake) -> None:
+def test_a_merge_deletes_what_vanished_and_replaces_the_rest(lake: Lake) -> None:
     delta.append(lake, TABLE, frame(lake, (1, 5, "a"), (2, 5, "b")), batch("b1"))
-    rows = frame(lake, (1, 4, "older"), (2, 0, "")).withColumn(delta.DELETE_FLAG, F.col("id") == 2)
+    rows = frame(lake, (1, 4, "other"), (2, 0, "")).withColumn(delta.DELETE_FLAG, F.col("id") == 2)
     delta.merge(lake, TABLE, rows, batch("b2"))
     assert counts(lake) == ("b2", 0, 1, 1)
-    assert held(lake) == [(1, 4, "older")]
+    assert held(lake) == [(1, 4, "other")]
+
+
+def declared(*fields: Field) -> Table:
+    return replace(TABLE, fields=fields)
+
+
+def test_a_new_column_is_added_and_older_rows_have_none(lake: Lake) -> None:
+    delta.append(lake, TABLE, frame(lake, (1, 5, "a")), batch("b1"))
+    wider = declared(*TABLE.fields, Field("note", "string", "a later thought"))
+    rows = frame(lake, (2, 6, "b")).withColumn("note", F.lit("new"))
+    delta.merge(lake, wider, rows, batch("b2"))
+    assert sorted(tuple(row) for row in delta.read(lake, wider).collect()) == [(1, 5, "a", None), (2, 6, "b", "new")]
+    assert delta.read(lake, wider, 0).columns == ["id", "seen", "said", "note"]
+    head = log.head(lake, TABLE.name)
+    assert head is not None
+    assert head.batch_id == "b2"
+
+
+def test_a_number_may_become_wider_and_keeps_the_progress(lake: Lake) -> None:
+    names = {field.name: field for field in TABLE.fields}
+    narrow = declared(names["id"], replace(names["seen"], type="int"), names["said"])
+    delta.append(lake, narrow, frame(lake, (1, 5, "a")), batch("b1"))
+    delta.append(lake, TABLE, frame(lake, (2, 6, "b")))
+    assert log.stored_types(lake, TABLE.name)["seen"] == "bigint"
+    assert held(lake) == [(1, 5, "a"), (2, 6, "b")]
+    head = log.head(lake, TABLE.name)
+    assert head is not None
+    assert (head.batch_id, head.progress) == ("b1", batch("b1")["progress"])
+
+
+def test_any_other_change_of_a_type_is_refused_with_the_way_out(lake: Lake) -> None:
+    delta.append(lake, TABLE, frame(lake, (1, 5, "a")), batch("b1"))
+    names = {field.name: field for field in TABLE.fields}
+    other = declared(names["id"], names["seen"], replace(names["said"], type="date"))
+    with pytest.raises(UsageError, match=r"said was string and is declared date.*--rebuild"):
+        delta.append(lake, other, frame(lake, (2, 6, "b")))
+    assert held(lake) == [(1, 5, "a")]
 
 
 @pytest.mark.parametrize("rows", [[(1, 5, "a")], []], ids=["alike", "none"])
