@@ -51,11 +51,7 @@ def stage_files(lake: Lake, step: Step, batch_id: str, folder: Path, inputs: Pat
                 (rows / outcome).rename(outcome_folder(folder, outcome))
     known = [FileReport(f.file, f.file_id, f.size_bytes, "known", "") for f in delivery.known]
     # What is loaded now was not before, though it may be on record as unreadable: its feed was corrected since.
-    told = [
-        r
-        for r in (*delivery.unreadable, *reports, *known)
-        if r.status == "loaded" or not _is_told(r, recorded)
-    ]
+    told = [r for r in (*delivery.unreadable, *reports, *known) if r.status == "loaded" or not _is_told(r, recorded)]
     unreadable = [r for r in (*delivery.unreadable, *reports) if r.status == "unreadable"]
     if not told and not unreadable:
         return None
