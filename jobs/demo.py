@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +10,7 @@ from jobs.steps import ALL, FEEDS, catalogued
 from lakehouse.catalogue import pages
 from lakehouse.promotion import gate, quarantine
 from lakehouse.run import job
-from lakehouse.run.console import attempt, console, run_shown, summarise
+from lakehouse.run.console import console, run_shown, summarise
 from lakehouse.run.options import Parser, choose
 from lakehouse.session import SMALL_DATA
 from lakehouse.store.lake import Lake
@@ -52,19 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _models(lake: Lake, screen: Console) -> int:
     """Train and score every family; a family that cannot learn from so little is served by its baseline."""
+    from jobs.train import train_each
     from ml.core import lifecycle, output, scorecard, scoring
     from ml.core.tracking import Store
     from ml.families import FAMILIES
 
     store = Store(lake)
-    steps = []
-    for family in FAMILIES.values():
-        for experiment, shop in lifecycle.pairs(lake, family, "shop"):
-            train = partial(lifecycle.train, lake, store, experiment, shop, seed=0)
-            training, _ = attempt(screen, "training", scoring.model_name(experiment, shop), train)
-            if training:
-                screen.print(output.of_training(training), markup=False)
-            steps += scoring.steps(experiment, shop, lifecycle.serving(store, experiment, shop))
+    found = [pair for family in FAMILIES.values() for pair in lifecycle.pairs(lake, family, "shop")]
+    train_each(lake, store, screen, found, seed=0)
+    steps = [
+        step
+        for experiment, shop in found
+        for step in scoring.steps(experiment, shop, lifecycle.serving(store, experiment, shop))
+    ]
     report = run_shown(lake, [*steps, scorecard.step(store)], screen)
     summarise(lake, report, screen)
     screen.print(output.of_scores(lake))

@@ -21,15 +21,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     screen = console()
     lake = job.open_lake(chosen.env, chosen.warehouse, screen)
     store = Store(lake)
-    codes = []
+    codes = [0]
     for experiment, shop in lifecycle.pairs(lake, FAMILIES[chosen.family], chosen.shop):
         name = scoring.model_name(experiment, shop)
         evaluate = partial(lifecycle.evaluate, lake, store, experiment, shop, chosen.seed)
-        trained, code = attempt(screen, "evaluating", name, evaluate)
+        trained, code = attempt(screen, "evaluating", name, partial(lifecycle.told, lake, name, evaluate))
         codes.append(code)
         if trained:
             screen.print(output.of_evaluation(name, trained))
-    screen.print(f"MLflow     {store.uri}", markup=False)
+    if store.is_there:
+        screen.print(f"MLflow     {store.uri}", markup=False)
     return max(codes)
 
 

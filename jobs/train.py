@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from functools import partial
 
+from rich.console import Console
+
 from lakehouse.run import job
 from lakehouse.run.console import attempt, console, run_shown
 from lakehouse.run.options import parser
+from lakehouse.store.lake import Lake
 from ml.core import lifecycle, output, scorecard, scoring
+from ml.core.experiment import Experiment
 from ml.core.tracking import Store
 from ml.families import FAMILIES
 
@@ -21,16 +25,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     screen = console()
     lake = job.open_lake(chosen.env, chosen.warehouse, screen)
     store = Store(lake)
-    codes = []
-    for experiment, shop in lifecycle.pairs(lake, FAMILIES[chosen.family], chosen.shop):
-        train = partial(lifecycle.train, lake, store, experiment, shop, chosen.seed)
-        training, code = attempt(screen, "training", scoring.model_name(experiment, shop), train)
+    code = train_each(lake, store, screen, lifecycle.pairs(lake, FAMILIES[chosen.family], chosen.shop), chosen.seed)
+    board = run_shown(lake, [scorecard.step(store)], screen)
+    if store.is_there:
+        screen.print(f"MLflow     {store.uri}", markup=False)
+    return max(code, board.exit_code)
+
+
+def train_each(lake: Lake, store: Store, screen: Console, found: Sequence[tuple[Experiment, str]], seed: int) -> int:
+    """Train a model of each experiment and shop, and note the run; an error of one is a line, and the others go on."""
+    started, codes, versions, failures = lake.clock(), [0], 0, list[str]()
+    for experiment, shop in found:
+        name = scoring.model_name(experiment, shop)
+        train = partial(lifecycle.train, lake, store, experiment, shop, seed)
+        training, code = attempt(screen, "training", name, partial(lifecycle.told, lake, name, train, failures))
         codes.append(code)
         if training:
+            versions += 1
             screen.print(output.of_training(training), markup=False)
-    board = run_shown(lake, [scorecard.step(store)], screen)
-    screen.print(f"MLflow     {store.uri}", markup=False)
-    return max([*codes, board.exit_code])
+    lifecycle.note_run(lake, started, max(codes), versions, next(iter(failures), None))
+    return max(codes)
 
 
 if __name__ == "__main__":

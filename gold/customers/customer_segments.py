@@ -21,14 +21,17 @@ TABLE = Table(
         Field(
             "tier",
             "string",
-            "High: the fifth of the customers of whom most is expected; Low: the half of whom least is; else Medium",
+            "High: the fifth of the customers of whom most is expected (by a rule: with the highest RFM scores); "
+            "Low: the half of whom least is; else Medium",
             rules=(not_null("fail"), one_of(TIERS, "fail")),
         ),
         Field(
             "value_score",
             "double",
-            "expected log(1 + net revenue of the horizon that the model learned), to rank customers by",
+            "expected log(1 + net revenue of the horizon that the model learned), to rank customers by; null where "
+            "a rule decides, which expects nothing, and without an order that still counts",
         ),
+        key("currency", "string", "currency of that revenue: that with most of the shop's lines; others are left out"),
         Field(
             "distance",
             "double",
@@ -38,7 +41,7 @@ TABLE = Table(
         MODEL,
         RUN,
     ),
-    row_law="One row per customer of gold.customer_rfm.",
+    row_law="One row per customer of gold.customer_rfm, in whatever currencies.",
     expectations=(
         Expectation(
             "expect_column_unique_value_count_to_be_between",

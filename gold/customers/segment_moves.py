@@ -22,7 +22,7 @@ TABLE = Table(
         Field(
             "direction",
             "string",
-            "up or down by the expected value of the two segments; new: was no customer then",
+            "up or down by what is expected of the two segments (by a rule: their RFM scores); new: no customer then",
             rules=(not_null("fail"), one_of(DIRECTIONS, "fail")),
         ),
         MODEL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gold.demand.bounds import highest, limit_law
 from gold.vocabulary import MODEL, QUANTILES_LAW, RUN, SHOP, expected, key
 from lakehouse.declare.rules import Expectation, between, not_null, one_of
 from lakehouse.declare.table import Field, Table
@@ -25,13 +26,14 @@ TABLE = Table(
             "demand that is as likely to be passed as not",
             "unit of the series",
         ),
+        highest("highest demand of a period in the history of the series, category or total", "unit of the series"),
         Field("is_fallback", "boolean", "whether a plain rule forecasts", rules=(not_null("fail"),)),
         Field("fallback", "string", "why a plain rule forecasts; null where the ensemble does"),
         MODEL,
         RUN,
     ),
     row_law="One row per series, category and total, for each period of the horizon.",
-    rules=(QUANTILES_LAW,),
+    rules=(QUANTILES_LAW, limit_law("if(is_fallback, mean, 0.0)", "mean", "is_fallback")),
     expectations=(
         Expectation(
             "expect_column_distinct_values_to_contain_set",

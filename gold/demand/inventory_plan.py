@@ -6,7 +6,7 @@ from gold.vocabulary import MODEL, RUN, SHOP, at_least_zero, key, law
 from lakehouse.declare.rules import between, not_null, one_of
 from lakehouse.declare.table import Field, Table
 
-ALERTS = ("order now", "order soon", "enough", "not counted")
+ALERTS = ("order now", "order soon", "enough", "not counted", "delisted")
 
 TABLE = Table(
     name="gold.inventory_plan",
@@ -26,7 +26,8 @@ TABLE = Table(
         Field(
             "order_quantity",
             "bigint",
-            "pieces to order now: up to the reorder point and the demand of another lead time; 0 while there is enough",
+            "pieces to order now: up to the reorder point and the demand of another lead time; 0 while there is "
+            "enough, where stock is not counted, and of what is no longer sold",
             "pieces",
             (not_null("fail"), at_least_zero()),
         ),
@@ -38,11 +39,20 @@ TABLE = Table(
             (between(0, 1, action="fail"),),
         ),
         Field("alert", "string", "what to do", rules=(not_null("fail"), one_of(ALERTS, "fail"))),
+        Field("reason", "string", "why nothing is ordered without looking at the stock; null where the stock decides"),
         MODEL,
         RUN,
     ),
-    row_law="One row per product with a forecast.",
+    row_law="One row per product with a forecast, those no longer sold too.",
     rules=(
+        law(
+            "reason.law",
+            "what is delisted or not counted is not ordered, and the row says why",
+            "(reason IS NOT NULL) = (alert IN ('delisted', 'not counted')) AND (reason IS NULL OR order_quantity = 0)",
+            "alert",
+            "reason",
+            "order_quantity",
+        ),
         law(
             "safety_stock.law",
             "reorder_point must be lead_time_demand + safety_stock",

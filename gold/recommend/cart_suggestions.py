@@ -13,7 +13,7 @@ TABLE = Table(
     fields=(
         SHOP,
         key("cart_product_id", "string", "product in the cart"),
-        key("product_id", "string", "product to suggest"),
+        key("product_id", "string", "product to suggest, which may be sold now"),
         Field("rank", "int", "place, from 1", rules=(between(low=1, action="fail"),)),
         Field(
             "lift",
@@ -26,6 +26,6 @@ TABLE = Table(
         MODEL,
         RUN,
     ),
-    row_law="Ten rows per product that was bought with another; fewer only where the catalogue ends.",
+    row_law="Ten rows per product that was bought with another; fewer only where no more may be sold.",
     has_lineage=False,
 )

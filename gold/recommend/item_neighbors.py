@@ -13,7 +13,7 @@ TABLE = Table(
     fields=(
         SHOP,
         key("product_id", "string", "product"),
-        key("neighbor_id", "string", "product that is bought with it"),
+        key("neighbor_id", "string", "product that is bought with it, and may be sold now"),
         Field("rank", "int", "place among its neighbours, from 1", rules=(between(low=1, action="fail"),)),
         Field(
             "similarity",
@@ -26,6 +26,7 @@ TABLE = Table(
         MODEL,
         RUN,
     ),
-    row_law="At most twenty neighbours per product, each with at least two orders in common.",
+    row_law="At most twenty neighbours per product, each with at least two orders in common; a product that may not be "
+    "sold now has neighbours, and is none.",
     has_lineage=False,
 )

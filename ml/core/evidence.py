@@ -15,7 +15,8 @@ class Evidence:
     """What was measured on time that the model had not seen.
 
     The ratios are of an error or a loss, ours by theirs, on the same cases: below 1 is better. `criteria` are the
-    acceptance criteria beside them, as sentences with their verdicts.
+    acceptance criteria beside them, as sentences with their verdicts. `baseline` names what the first ratio is against,
+    where the model must beat more than the rule that serves without it.
     """
 
     measure: str
@@ -23,6 +24,7 @@ class Evidence:
     against_baseline: Ratio
     against_champion: Ratio | None = None
     criteria: Mapping[str, bool] = field(default_factory=dict)
+    baseline: str = "the baseline"
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ def decide(evidence: Evidence) -> Decision:
         return Decision(False, "does not hold: " + "; ".join(failed))
     baseline, champion = evidence.against_baseline, evidence.against_champion
     if not baseline.high < 1:
-        return Decision(False, f"does not beat the baseline: {evidence.measure} {baseline} of it")
+        return Decision(False, f"does not beat {evidence.baseline}: {evidence.measure} {baseline} of it")
     if champion is not None and champion.low > 1:
         return Decision(False, f"worse than the champion: {evidence.measure} {champion} of it")
     beside = "" if champion is None else f", {champion} of the champion's"
-    return Decision(True, f"{evidence.measure} is {baseline} of the baseline's{beside}")
+    return Decision(True, f"{evidence.measure} is {baseline} of that of {evidence.baseline}{beside}")

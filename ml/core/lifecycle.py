@@ -7,9 +7,14 @@ the family's plain baseline, and the scored tables say so.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
 
 from pyspark.sql import DataFrame
 
@@ -23,7 +28,7 @@ from lakehouse.store.lake import Lake, new_id
 from ml.core.evidence import CHALLENGER, CHAMPION, Decision, decide
 from ml.core.experiment import Experiment, Model, Served, Trained
 from ml.core.scoring import model_name, reads_of
-from ml.core.tracking import Store, StoreError, evidence_tags
+from ml.core.tracking import NOTE, Store, StoreError, evidence_tags
 
 logger = logging.getLogger("shoplake")
 
@@ -64,6 +69,59 @@ def _shops(lake: Lake, experiment: Experiment) -> list[str]:
 
 # --- train ------------------------------------------------------------------------------------------------------------
 
+_Answer = TypeVar("_Answer")
+
+
+class TrainingFailed(LakehouseError):
+    """A training ended by an error that nobody foresaw; its trace is in a log. Exit code 1."""
+
+
+def told(lake: Lake, name: str, work: Callable[[], _Answer], failures: list[str] | None = None) -> _Answer:
+    """What comes of a training or an evaluation; whatever goes wrong in it is one message, also added to `failures`."""
+    try:
+        return _foreseen(lake, name, work)
+    except LakehouseError as error:
+        if failures is not None:
+            failures.append(f"{name}: {error}")
+        raise
+
+
+def _foreseen(lake: Lake, name: str, work: Callable[[], _Answer]) -> _Answer:
+    """Turn an error that nobody foresaw into one of ours."""
+    try:
+        return work()
+    except LakehouseError:
+        raise
+    except Exception as error:
+        path = lake.warehouse / "ops" / "logs" / f"{lake.run_id}.log"
+        path.parent.mkdir(exist_ok=True)
+        with path.open("a") as log_file:
+            log_file.write(f"{name}\n{traceback.format_exc()}\n")
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise TrainingFailed(f"unexpected: {first}; the details are in {path}") from error
+
+
+def note_run(lake: Lake, started: datetime, exit_code: int, versions: int, message: str | None) -> None:
+    """Write down in ops.runs that models were trained, how many versions came of it, and what went wrong first."""
+    batch_id = new_id(lake.clock)
+    journal = Journal(lake.journal / f"{batch_id}.json", batch_id, ops_tables.RUNS.name, "train", "done")
+    journal.add(
+        ops_tables.RUNS,
+        {
+            "run_id": lake.run_id,
+            "batch_id": batch_id,
+            "job": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "started_at": started.isoformat(),
+            "ended_at": lake.clock().isoformat(),
+            "exit_code": exit_code,
+            "batches": versions,
+            "message": message,
+            "git_commit": git_commit(),
+        },
+    )
+    journal.save()
+    flush(lake)
+
 
 def train(lake: Lake, store: Store, experiment: Experiment, shop: str, seed: int) -> Training:
     """Train a shop's model on the tables as they are now, log it, and make it champion if its evidence allows."""
@@ -71,7 +129,8 @@ def train(lake: Lake, store: Store, experiment: Experiment, shop: str, seed: int
     trained, run_id = _logged(lake, store, experiment, shop, seed, kind="training")
     version = store.register(experiment.name, name, trained, run_id)
     decision = decide(trained.evidence)
-    store.annotate(run_id, {"decision": decision.why})
+    became = "champion" if decision.promoted else "not promoted"
+    store.decided(name, version, run_id, experiment.meaning, f"{became}: {decision.why} ({trained.evidence.window})")
     move(lake, store, experiment, shop, CHAMPION if decision.promoted else CHALLENGER, version, decision.why, run_id)
     return Training(name, version, run_id, trained, decision)
 
@@ -90,7 +149,8 @@ def _logged(lake: Lake, store: Store, experiment: Experiment, shop: str, seed: i
     ratios = {"against_baseline": evidence.against_baseline, "against_champion": evidence.against_champion}
     tags = evidence_tags(evidence.measure, evidence.window, ratios) | {"kind": kind, "shop": shop}
     tags |= {"shoplake.run_id": lake.run_id, "git_commit": git_commit() or ""}
-    return trained, store.log(experiment.name, name, trained, sources, tags, started)
+    tags |= {NOTE: f"{kind}: {evidence.measure} is {evidence.against_baseline} of that of {evidence.baseline}"}
+    return trained, store.log(experiment.name, name, trained, sources, tags, started, experiment.meaning)
 
 
 def load(store: Store, experiment: Experiment, name: str, version: int) -> Model:

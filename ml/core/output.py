@@ -66,9 +66,12 @@ def _answers(lake: Lake) -> Iterator[tuple[str, str]]:
     revenue = arrow.rows(lake, revenue_forecast.TABLE).to_pylist()
     if revenue:
         days = sorted(row["sold_on"] for row in revenue)
+        first = min(revenue, key=lambda row: row["sold_on"])
         yield (
             f"What revenue comes until {days[-1]}?",
-            f"{sum(row['mean'] for row in revenue):,.0f} expected, by {revenue[0]['model']}",
+            f"{sum(row['mean'] for row in revenue):,.0f} {first['currency']} expected, by {first['model']}; "
+            f"on {days[0]} between {first['q025']:,.0f} and {first['q975']:,.0f} (95 %), on no day more than "
+            f"{max(row['q975'] for row in revenue):,.0f}",
         )
     plan = arrow.rows(lake, inventory_plan.TABLE).to_pylist()
     now = [row for row in plan if row["alert"] == "order now"]

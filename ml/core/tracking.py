@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -46,6 +47,8 @@ mpl.use("agg")
 FILES = "files"
 FOLDER = "ops/mlflow"
 DATABASE = "mlflow.db"
+NOTE = "mlflow.note.content"
+"""The tag that MLflow shows as the description of an experiment or a run."""
 
 # Where MLflow keeps the addresses of artifacts (mlflow.store, its tables), absolute ones.
 ADDRESSES = (
@@ -92,26 +95,43 @@ class _Versioned(MetaDataset):
 
 
 class Store:
-    """The MLflow store of a warehouse."""
+    """The MLflow store of a warehouse.
+
+    One that is there is opened at once. A new one is made when something is first written to it, so that a training
+    that fails leaves none behind; until then it has no models.
+    """
 
     def __init__(self, lake: Lake) -> None:
         self._quiet()
-        folder = _folder(lake.warehouse)
-        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = _folder(lake.warehouse)
         self.uri = address(lake.warehouse, lake.settings)
-        self.artifacts = None if lake.settings.mlflow else (folder / "artifacts").as_uri()
+        self.artifacts = None if lake.settings.mlflow else (self._folder / "artifacts").as_uri()
+        if self.is_there:
+            _ = self._client
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is anything to read."""
+        return self.artifacts is None or (self._folder / DATABASE).exists()
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        """The way in; a store that is not there yet is made."""
+        if self.artifacts:
+            self._folder.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(self.uri)
         try:
-            self._client = MlflowClient(self.uri)
-            self._client.search_experiments(max_results=1)
+            client = MlflowClient(self.uri)
+            client.search_experiments(max_results=1)
             if self.artifacts:
-                _follow(folder / DATABASE, self.artifacts)
+                _follow(self._folder / DATABASE, self.artifacts)
         except Exception as error:
             first = next(iter(str(error).splitlines()), type(error).__name__)
             raise StoreError(
                 f"the MLflow store {self.uri} cannot be opened ({first}); move it away to start a new one, or name "
                 "another as `mlflow` in conf/"
             ) from error
+        return client
 
     @staticmethod
     def _quiet() -> None:
@@ -129,12 +149,13 @@ class Store:
         sources: Mapping[str, tuple[str, int]],
         tags: Mapping[str, str],
         started: datetime,
+        meaning: str,
     ) -> str:
         """Log a training that began at `started` as a parent run with nested runs; returns the run's id.
 
-        `sources` names the Delta tables that it read: table -> (folder, version).
+        `sources` names the Delta tables that it read: table -> (folder, version). `meaning` is what the family is for.
         """
-        experiment = self._experiment(family)
+        experiment = self._experiment(family, meaning)
         milliseconds = int(started.timestamp() * 1000)
         made = self._client.create_run(experiment, milliseconds, resolve_tags(dict(tags)), name)
         with mlflow.start_run(made.info.run_id):
@@ -152,10 +173,11 @@ class Store:
         run_id: str = made.info.run_id
         return run_id
 
-    def _experiment(self, family: str) -> str:
-        if mlflow.get_experiment_by_name(family) is None:
-            mlflow.create_experiment(family, artifact_location=self.artifacts and f"{self.artifacts}/{family}")
+    def _experiment(self, family: str, meaning: str) -> str:
+        if self._client.get_experiment_by_name(family) is None:
+            self._client.create_experiment(family, artifact_location=self.artifacts and f"{self.artifacts}/{family}")
         found: str = mlflow.set_experiment(family).experiment_id
+        self._client.set_experiment_tag(found, NOTE, meaning)
         return found
 
     def register(self, family: str, name: str, trained: Trained, run_id: str) -> int:
@@ -182,15 +204,22 @@ class Store:
         made = self._client.create_model_version(name, info.model_uri, info.run_id, model_id=info.model_id)
         return int(made.version)
 
-    def annotate(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a run."""
-        for key, value in tags.items():
-            self._client.set_tag(run_id, key, value)
+    def decided(self, name: str, version: int, run_id: str, meaning: str, says: str) -> None:
+        """Write down what was decided about a version: where the UI lists runs, versions and models, it says so.
+
+        `meaning` is what the model is for, `says` the decision with the ratio to the baseline.
+        """
+        self._client.set_tag(run_id, "decision", says)
+        self._client.set_tag(run_id, NOTE, says)
+        self._client.update_model_version(name, str(version), says)
+        self._client.update_registered_model(name, f"{meaning}\n\nNewest, version {version}: {says}")
 
     # --- registry -----------------------------------------------------------------------------------------------------
 
     def alias(self, name: str, alias: str) -> ModelVersion | None:
         """The version that an alias names, or None."""
+        if not self.is_there:
+            return None
         try:
             return self._client.get_model_version_by_alias(name, alias)
         except MlflowException:
@@ -206,11 +235,15 @@ class Store:
 
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions of a model, oldest first."""
+        if not self.is_there:
+            return []
         found = self._client.search_model_versions(f"name = '{name}'")
         return sorted(found, key=lambda version: int(version.version))
 
     def names(self) -> list[str]:
         """All registered models."""
+        if not self.is_there:
+            return []
         return sorted(model.name for model in self._client.search_registered_models())
 
     def measured(self, run_id: str) -> tuple[dict[str, float], dict[str, str]]:

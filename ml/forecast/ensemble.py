@@ -23,6 +23,7 @@ from ml.forecast.panel.decomposition import decompose, to_units
 from ml.forecast.panel.panel import Array, History, Panel, leaking
 from ml.forecast.settings import QUANTILES, Settings
 from ml.forecast.uncertainty import conformal
+from ml.forecast.uncertainty.bounds import limits
 
 __all__ = ["Fitted", "Forecast", "fit"]
 
@@ -74,7 +75,10 @@ class Fitted:
         _nothing_below_the_least(quantiles, history)
         off = history.closed[:, history.length :]
         mean[off], quantiles[:, off] = 0.0, 0.0
-        return forecast_of(history, forecasts, self.settings.members, weight, mean, np.sort(quantiles, axis=0))
+        falls = forecasts.fallback.used[:, None]
+        limit = limits(history.y, np.where(falls, forecasts.fallback.forecast, 0.0))
+        mean, quantiles = np.minimum(mean, limit), np.minimum(np.sort(quantiles, axis=0), limit)
+        return forecast_of(history, forecasts, self.settings.members, weight, mean, quantiles, limit)
 
     def medians(self) -> Array:
         """What the ensemble would have said at the rolling cutoffs, on their log scale, (cutoffs, series, horizon)."""

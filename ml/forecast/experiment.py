@@ -23,6 +23,7 @@ from gold.sales import sales_by_country, sales_daily
 from gold.vocabulary import as_declared
 from lakehouse.declare.table import Read, Table
 from ml.core.experiment import Experiment, Frames, Output, Served
+from ml.core.shop import DELISTED, listings, main_currency
 from ml.forecast.frames import Forecast
 from ml.forecast.lead_time import LEVELS
 from ml.forecast.model import ForecastModel, SeasonalNaive
@@ -32,6 +33,7 @@ from ml.forecast.settings import column
 from ml.forecast.training import train_days, train_periods
 from silver import calendar, products, promotions
 
+_NOT_COUNTED = "the stock of this product is not counted"
 LEAD_TIME_DAYS = 14
 """Taken where a supplier's lead time is not known."""
 
@@ -84,14 +86,18 @@ def metrics(served: Served, frames: Frames) -> DataFrame:
 
 
 def revenue(served: Served, frames: Frames) -> DataFrame:
-    """The shop's net revenue, day by day."""
+    """The shop's net revenue in its main currency, day by day."""
     shop = _forecast(served, frames)
     rows = served.model.of_revenue(panels.of_revenue(frames)).rename(columns={"on": "sold_on"})
-    return _table(rows.assign(shop_id=shop.shop_id), served, frames, revenue_forecast.TABLE)
+    rows = rows.assign(shop_id=shop.shop_id, currency=main_currency(frames["sales_daily"], "lines"))
+    return _table(rows, served, frames, revenue_forecast.TABLE)
 
 
 def inventory(served: Served, frames: Frames) -> DataFrame:
-    """What to order, from the quantiles of the demand over the lead time (order up to two lead times of demand)."""
+    """What to order, from the quantiles of the demand over the lead time (order up to two lead times of demand).
+
+    Of what the shop no longer sells nothing is ordered, whatever was sold of it lately.
+    """
     shop = _forecast(served, frames)
     ids = list(shop.panel.cube.ids)
     stock = frames["stock_position"].select("product_id", "on_hand", "on_order", "lead_time_days").toPandas()
@@ -102,14 +108,17 @@ def inventory(served: Served, frames: Frames) -> DataFrame:
     expected = plan["mean"].to_numpy(float)
     reorder = np.maximum(plan["q95"].to_numpy(float), expected)
     counted = stock["on_hand"].notna().to_numpy()
+    gone = {row["product_id"] for row in listings(frames["products"]).where("NOT is_active").collect()}
+    delisted = np.array([name in gone for name in ids], bool)
     position = (pd.to_numeric(stock["on_hand"]).fillna(0) + pd.to_numeric(stock["on_order"]).fillna(0)).to_numpy(float)
     needed = np.ceil(np.maximum(reorder + expected - position, 0))
     is_low = position <= reorder
     alert = np.select(
-        [~counted, is_low & (reorder > 0), position <= reorder + expected / 2],
-        ["not counted", "order now", "order soon"],
+        [delisted, ~counted, is_low & (reorder > 0), position <= reorder + expected / 2],
+        ["delisted", "not counted", "order now", "order soon"],
         "enough",
     )
+    reasons = {"delisted": DELISTED, "not counted": _NOT_COUNTED}
     risk = np.array([_risk(row, position[place]) for place, (_, row) in enumerate(plan.iterrows())])
     rows = pd.DataFrame(
         {
@@ -123,9 +132,10 @@ def inventory(served: Served, frames: Frames) -> DataFrame:
             "lead_time_q95": plan["q95"].to_numpy(float),
             "reorder_point": reorder,
             "safety_stock": reorder - expected,
-            "order_quantity": np.where(counted & is_low, needed, 0).astype("int64"),
+            "order_quantity": np.where(counted & is_low & ~delisted, needed, 0).astype("int64"),
             "stockout_risk": np.where(counted, risk, np.nan),
             "alert": alert,
+            "reason": [reasons.get(str(one)) for one in alert],
         }
     )
     return _table(rows, served, frames, inventory_plan.TABLE)

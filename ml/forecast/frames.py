@@ -12,6 +12,7 @@ from ml.forecast.backtest.backtest import Cutoff
 from ml.forecast.panel.decomposition import to_units
 from ml.forecast.panel.panel import Array, History
 from ml.forecast.settings import QUANTILES, column
+from ml.forecast.uncertainty.bounds import highest
 from ml.forecast.uncertainty.smearing import Smearing
 
 
@@ -20,8 +21,9 @@ class Forecast:
     """What will be sold, in units of y, and not below 0 but for series that are negative themselves.
 
     `frame`, a row per series and step: series_id, on, step (from 1), mean (expected, for sums and money), median (as
-    often above as below, for single series), q025, q05, q10, q50, q90, q95, q975 (quantiles), model (members with a
-    weight, or "fallback"), fallback (why members were not used, or what was missing; None where nothing), is_fallback.
+    often above as below, for single series), q025, q05, q10, q50, q90, q95, q975 (quantiles), highest (period of the
+    history), model (members with a weight, or "fallback"), fallback (why members were not used, or what was missing;
+    None where nothing), is_fallback.
     `members`, a row per series, step and member: series_id, on, member, forecast (its median), weight (0 in fallbacks).
     `smearing` is that of the series in the frame's order; a plain rule has none.
     """
@@ -32,13 +34,23 @@ class Forecast:
 
 
 def forecast_of(
-    history: History, forecasts: Cutoff, names: tuple[str, ...], weight: Array, mean: Array, quantiles: Array
+    history: History,
+    forecasts: Cutoff,
+    names: tuple[str, ...],
+    weight: Array,
+    mean: Array,
+    quantiles: Array,
+    limit: Array,
 ) -> Forecast:
-    """Tables from arrays: `weight` (members, series, horizon), `mean` (series, horizon), `quantiles` (levels, ...)."""
+    """Tables from arrays: `weight` (members, series, horizon), `mean` (series, horizon), `quantiles` (levels, ...).
+
+    `limit` (series, horizon) is what a member may say at most.
+    """
     keys = _keys(history)
     used = forecasts.fallback.used
     columns: dict[str, Any] = {"mean": mean.reshape(-1), "median": quantiles[QUANTILES.index(0.5)].reshape(-1)}
     columns |= {column(level): quantiles[row].reshape(-1) for row, level in enumerate(QUANTILES)}
+    columns["highest"] = np.repeat(highest(history.y), history.horizon)
     voting = [" + ".join(np.array(names)[shares > 0]) for shares in weight.sum(axis=2).T]
     models = ["fallback" if falls else model for falls, model in zip(used, voting, strict=True)]
     columns["model"] = np.repeat(np.array(models, dtype=object), history.horizon)
@@ -46,7 +58,7 @@ def forecast_of(
     columns["is_fallback"] = np.repeat(used, history.horizon)
     each = []
     for row, name in enumerate(names):
-        forecast = to_units(forecasts.logs[row], forecasts.unit)
+        forecast = np.minimum(to_units(forecasts.logs[row], forecasts.unit), limit)
         forecast[history.closed[:, history.length :]] = 0.0
         shares = np.where(used[:, None], 0.0, weight[row])
         each.append(

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from gold.demand.bounds import MOST
 from lakehouse.errors import UsageError
 from ml.forecast.ensemble import Fitted
 from ml.forecast.frames import Forecast
@@ -19,6 +20,7 @@ from ml.forecast.lead_time import lead_time_demand
 from ml.forecast.panel.panel import SEASON, Panel
 from ml.forecast.reconciliation import TOTAL, roll_up
 from ml.forecast.settings import QUANTILES, column
+from ml.forecast.uncertainty.bounds import highest, limits
 
 NO_MEASURES = pd.DataFrame({"demand_class": [], "member": [], "measure": [], "value": [], "series": []})
 
@@ -32,7 +34,7 @@ class Forecaster(Protocol):
         """Every series of a panel, for the horizon."""
 
     def reconcile(self, panel: Panel, forecast: Forecast) -> pd.DataFrame:
-        """Categories and the total: level, name, on, step, mean, median, q025 ... q975."""
+        """Categories and the total: level, name, on, step, mean, median, q025 ... q975, highest."""
 
     def lead_times(self, panel: Panel, forecast: Forecast, periods: Mapping[str, int]) -> pd.DataFrame:
         """Demand over each series' lead time: series_id, periods, mean, and quantiles q50 ... q99."""
@@ -53,9 +55,9 @@ class ForecastModel:
         """See `Forecaster`."""
         return self.demand.predict(panel)
 
-    def reconcile(self, panel: Panel, forecast: Forecast) -> pd.DataFrame:  # noqa: ARG002 - the interface's
+    def reconcile(self, panel: Panel, forecast: Forecast) -> pd.DataFrame:
         """See `Forecaster`."""
-        return roll_up(self.demand, forecast)
+        return roll_up(self.demand, forecast, panel.cube.y)
 
     def lead_times(self, panel: Panel, forecast: Forecast, periods: Mapping[str, int]) -> pd.DataFrame:  # noqa: ARG002 - the interface's
         """See `Forecaster`."""
@@ -113,7 +115,7 @@ class SeasonalNaive:
         bounds = np.maximum(ahead[None] + spread, 0.0)
         middle = QUANTILES.index(0.5)
         bounds[middle] = np.maximum(ahead, 0.0)
-        bounds = np.sort(bounds, axis=0)
+        bounds = np.minimum(np.sort(bounds, axis=0), limits(cube.y)[None])
         frame = pd.DataFrame(
             {
                 "series_id": np.repeat(np.array(cube.ids, dtype=object), horizon),
@@ -122,6 +124,7 @@ class SeasonalNaive:
                 "mean": np.maximum(ahead, 0.0).reshape(-1),
                 "median": bounds[middle].reshape(-1),
                 **{column(level): bounds[row].reshape(-1) for row, level in enumerate(QUANTILES)},
+                "highest": np.repeat(highest(cube.y), horizon),
                 "model": "seasonal naive",
                 "fallback": self._REASON,
                 "is_fallback": True,
@@ -136,7 +139,14 @@ class SeasonalNaive:
         rows = forecast.frame.assign(name=forecast.frame["series_id"].map(category), level="category")
         both = pd.concat([rows, rows.assign(name=TOTAL, level=TOTAL)])
         values = ["mean", "median", *(column(level) for level in QUANTILES)]
-        return both.groupby(["level", "name", "on", "step"], as_index=False)[values].sum()
+        sums = both.groupby(["level", "name", "on", "step"], as_index=False)[values].sum()
+        sold = pd.DataFrame(np.nan_to_num(panel.cube.y), index=list(panel.cube.ids))
+        peaks = sold.groupby(pd.Series(category)).sum().max(axis=1).clip(lower=0.0)
+        peaks[TOTAL] = max(float(sold.sum().max()), 0.0)
+        sums["highest"] = sums["name"].map(peaks)
+        bounded = values[1:]  # means add up
+        sums[bounded] = sums[bounded].clip(upper=MOST * sums["highest"].clip(lower=1.0), axis=0)
+        return sums
 
     def lead_times(self, panel: Panel, forecast: Forecast, periods: Mapping[str, int]) -> pd.DataFrame:
         """See `Forecaster`. Days are taken to be independent and sums to be normal."""

@@ -12,12 +12,17 @@ from ml.forecast.panel.decomposition import to_log, to_units
 from ml.forecast.panel.panel import Array
 from ml.forecast.settings import QUANTILES, column
 from ml.forecast.uncertainty import conformal
+from ml.forecast.uncertainty.bounds import highest, limits
 
 TOTAL = "total"
+_MOVEMENT = 0.05  # on the log scale: the same for all sums, and a tenth of it is the least that one is off by
 
 
-def roll_up(fitted: Fitted, forecast: Forecast) -> pd.DataFrame:
+def roll_up(fitted: Fitted, forecast: Forecast, known: Array | None = None) -> pd.DataFrame:
     """Forecasts by category and in total: level ("category" or "total"), name, on, step, mean, median, q025 ... q975.
+
+    `known` (series, periods) is what was sold, by default of the panel learnt from; `highest` is the highest period of
+    its sums, and quantiles are bounded by it.
 
     Means are sums of the series' means, and so add up exactly. Medians and quantiles do not add up: they come from a
     conformal step of their own, from how far the sums were off at the rolling cutoffs. Without cutoffs they come from
@@ -39,6 +44,9 @@ def roll_up(fitted: Fitted, forecast: Forecast) -> pd.DataFrame:
         quantiles[:, :, ~wide("q975").any(axis=0)] = 0.0  # days off
     else:
         quantiles = np.stack([_sums(wide(column(level)), names, groups) for level in QUANTILES])
+    sold = learnt.y if known is None else known
+    sums = _sums(np.where(np.isfinite(sold), sold, 0.0), names, groups)
+    quantiles = np.minimum(quantiles, limits(sums)[None])
     dates = forecast.frame["on"].to_numpy()[:horizon]
     values = {column(level): quantiles[row].reshape(-1) for row, level in enumerate(QUANTILES)}
     return pd.DataFrame(
@@ -50,6 +58,7 @@ def roll_up(fitted: Fitted, forecast: Forecast) -> pd.DataFrame:
             "mean": mean.reshape(-1),
             "median": values["q50"],
             **values,
+            "highest": np.repeat(highest(sums), horizon),
         }
     )
 
@@ -67,7 +76,7 @@ def _own_quantiles(fitted: Fitted, mean: Array, groups: list[str]) -> Array:
     residuals = np.stack([to_log(a, unit) - to_log(b, unit) for a, b in zip(sold, expected, strict=True)])
     residuals[np.stack([_sums(there, names, groups) for there in known]) == 0] = np.nan
     residuals = residuals[fitted.backtest.seasoned]
-    spread = np.ones(residuals.shape[:2])
+    spread = np.full(residuals.shape[:2], _MOVEMENT)
     intervals = conformal.learn(residuals, spread, np.full(len(groups), "sum"), buckets(fitted.horizon))
     logs = intervals.around(to_log(mean, unit), np.full(len(groups), "sum"))
     return np.stack([to_units(one, unit) for one in logs])

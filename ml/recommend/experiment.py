@@ -14,6 +14,7 @@ from gold.recommend import (
     cart_suggestions,
     item_neighbors,
     recommend_metrics,
+    recommendation_coverage,
     recommendations,
 )
 from gold.vocabulary import as_declared
@@ -22,18 +23,22 @@ from ml.core.experiment import Experiment, Frames, Output, Served
 from ml.recommend.candidates.als import Factors, Floats
 from ml.recommend.candidates.pool import TASKS
 from ml.recommend.data.history import History
-from ml.recommend.lists import co_purchases
-from ml.recommend.model import BuyItAgain, RecommendModel
+from ml.recommend.lists import co_purchases, lengths
+from ml.recommend.model import PLACES, BuyItAgain, RecommendModel
 from ml.recommend.training import history_of, train, train_ratings
-from silver import customers, feedback, order_lines, products
+from silver import customers, feedback, order_lines, orders, products, stock_levels
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a shop as of now: its history, all its customers with their countries, and countries' names."""
+    """What is known of a shop as of now: its history, all its customers, their countries, and countries' names.
+
+    All are those that the shop knows, and those who ever bought anything, be it cancelled or given back since.
+    """
 
     shop_id: str
     history: History
+    customers: list[str]
     homes: dict[str, str]
     countries: dict[str, str]
 
@@ -45,18 +50,35 @@ def _know(served: Served, frames: Frames) -> Known:
         homes = {row["customer_id"]: row["country_code"] for row in people if row["customer_id"]}
         names = frames["order_lines"].select("shop_id", "country_code", "country").distinct().collect()
         countries = {row["country_code"]: row["country"] for row in names if row["country_code"] and row["country"]}
-        served.cache["known"] = Known(names[0]["shop_id"], history, homes, countries)
+        bought = frames["order_lines"].where("customer_id IS NOT NULL").select("customer_id").distinct().collect()
+        everyone = sorted({*homes, *(row["customer_id"] for row in bought)})
+        served.cache["known"] = Known(names[0]["shop_id"], history, everyone, homes, countries)
     known: Known = served.cache["known"]
     return known
 
 
 def recommended(served: Served, frames: Frames) -> DataFrame:
     """Ten products for every customer, of all and of those never bought."""
+    return _table(_lists(served, frames), _know(served, frames), served, frames, recommendations.TABLE)
+
+
+def _lists(served: Served, frames: Frames) -> pl.DataFrame:
+    if "lists" not in served.cache:
+        known = _know(served, frames)
+        found = [
+            served.model.recommend(known.history, known.customers, task, known.homes, known.countries) for task in TASKS
+        ]
+        served.cache["lists"] = pl.concat(found).with_columns(as_of_on=pl.lit(known.history.cutoff))
+    lists: pl.DataFrame = served.cache["lists"]
+    return lists
+
+
+def covered(served: Served, frames: Frames) -> DataFrame:
+    """How long each customer's lists are, and why not longer."""
     known = _know(served, frames)
-    everyone = sorted({*known.homes, *known.history.events["customer_id"].unique()})
-    lists = [served.model.recommend(known.history, everyone, task, known.homes, known.countries) for task in TASKS]
-    rows = pl.concat(lists).with_columns(as_of_on=pl.lit(known.history.cutoff))
-    return _table(rows, known, served, frames, recommendations.TABLE)
+    rows = lengths.lengths(known.history, known.customers, _lists(served, frames), PLACES)
+    rows = rows.with_columns(as_of_on=pl.lit(known.history.cutoff))
+    return _table(rows, known, served, frames, recommendation_coverage.TABLE)
 
 
 def customer_factors(served: Served, frames: Frames) -> DataFrame:
@@ -124,9 +146,16 @@ RATINGS = Experiment(
 EXPERIMENT = Experiment(
     name="recommend",
     meaning="What to show each customer: candidates from ALS and many other ways, put in order by boosted trees.",
-    reads=(Read(order_lines.TABLE), Read(products.TABLE), Read(customers.TABLE)),
+    reads=(
+        Read(order_lines.TABLE),
+        Read(orders.TABLE),
+        Read(products.TABLE),
+        Read(stock_levels.TABLE),
+        Read(customers.TABLE),
+    ),
     outputs=(
         Output(recommendations.TABLE, recommended),
+        Output(recommendation_coverage.TABLE, covered),
         Output(als_user_factors.TABLE, customer_factors),
         Output(als_item_factors.TABLE, product_factors),
         Output(item_neighbors.TABLE, neighbors),

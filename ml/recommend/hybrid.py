@@ -80,7 +80,7 @@ class Hybrid:
         `customers` None means all of the history. Who is unknown gets the best sellers of their country (`homes`: code
         by customer), else of the shop. `spread` gives last places to products that nobody would see, for at most
         `settings.coverage_cost` of the expected DCG. `countries` are names by code, for the reasons. Fewer than k rows
-        come only where the catalogue has no more products (for NEW: that the customer has not bought). `score` orders
+        come only where no more products may be sold (for NEW: that the customer has not bought). `score` orders
         one customer's products, before `spread`; `chance` is the probability of a purchase in the window, and for
         unknown customers both are the share of buyers who bought it.
         """
@@ -96,7 +96,7 @@ class Hybrid:
         chosen = np.flatnonzero(place < k)
         place = place[chosen]
         if spread:
-            target = int(np.ceil(self.settings.coverage_target * snapshot.shape[1]))
+            target = int(np.ceil(self.settings.coverage_target * snapshot.may_be_sold.sum()))
             cost = self.settings.coverage_cost
             chosen, place = coverage.spread(ranking.customer, ranking.product, ranking.chance, k, cost, target)
         vectors = content.text_vectors(snapshot.texts, seed=self.settings.seed)
@@ -112,7 +112,8 @@ class Hybrid:
                 "reason": pl.Series(reasons.of(ranking.customer[chosen], ranking.product[chosen]), dtype=pl.String),
             }
         )
-        cold_start = best_sellers(snapshot, asked.filter(pl.Series(rows < 0)), task, k, homes or {}, countries or {})
+        unknown = asked.filter(pl.Series(rows < 0))
+        cold_start = best_sellers(snapshot, history, unknown, task, k, homes or {}, countries or {})
         return pl.concat([known, cold_start]).sort("customer_id", "rank")
 
     def rank(self, snapshot: Snapshot, rows: Ints, task: Task) -> Ranking:

@@ -20,6 +20,7 @@ from ml.recommend.data.snapshot import Snapshot
 from ml.recommend.hybrid import Hybrid
 from ml.recommend.lists.baselines import baselines, ranked
 from ml.recommend.lists.cold_start import COLUMNS, best_sellers
+from ml.recommend.lists.reasons import UNSOLD, popular
 
 PLACES = 10
 ACTIVE_DAYS = 180
@@ -91,6 +92,7 @@ class BuyItAgain:
         rows = snapshot.rows_of(asked)
         scorer = baselines(snapshot, None)["buy it again"]
         best = ranked(snapshot, scorer, rows[rows >= 0], task, PLACES)
+        lately = snapshot.products.filter(pl.Series(snapshot.buyers(0, 30) > 0))
         bought = history.events.select("customer_id", "product_id").unique().with_columns(again=pl.lit(True))
         known = best.join(bought, on=["customer_id", "product_id"], how="left").with_columns(
             task=pl.lit(task),
@@ -98,9 +100,12 @@ class BuyItAgain:
             chance=pl.lit(None, dtype=pl.Float32),
             reason=pl.when(pl.col("again"))
             .then(pl.lit("you bought this before"))
-            .otherwise(pl.lit("popular these 30 days")),
+            .when(pl.col("product_id").is_in(lately.implode()))
+            .then(pl.lit(popular(None)))
+            .otherwise(pl.lit(UNSOLD)),
         )
-        cold_start = best_sellers(snapshot, asked.filter(pl.Series(rows < 0)), task, PLACES, homes, countries)
+        unknown = asked.filter(pl.Series(rows < 0))
+        cold_start = best_sellers(snapshot, history, unknown, task, PLACES, homes, countries)
         typed = known.select(*(pl.col(name).cast(kind) for name, kind in COLUMNS.items()))
         return pl.concat([typed, cold_start]).sort("customer_id", "rank")
 

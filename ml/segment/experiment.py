@@ -12,6 +12,7 @@ from gold.measures import NO_CUSTOMER, NOT_A_PRODUCT_SALE
 from gold.vocabulary import as_declared
 from lakehouse.declare.table import Read
 from ml.core.experiment import Experiment, Frames, Output, Served
+from ml.core.shop import up_to_today
 from ml.segment.features import describe
 from ml.segment.model import QuintileSegments, SegmentModel
 from ml.segment.training import train
@@ -41,13 +42,10 @@ def profiles(served: Served, frames: Frames) -> DataFrame:
 def moves(served: Served, frames: Frames) -> DataFrame:
     """Customers whose segment is another than a month ago, both looks by this model."""
     lines, orders_ = frames["order_lines"], frames["orders"]
-    last = lines.agg(F.max("sold_on")).first()
-    if last is None or last[0] is None:
-        before = describe(lines, orders_)
-    else:
-        before = describe(lines, orders_, (pd.Timestamp(last[0]) - pd.DateOffset(months=1)).date())
-    now, then = _now(served, frames), _scored(served, before)
-    value = now.groupBy("segment").agg(F.mean("value_score").alias("value"))
+    _, today = up_to_today(lines, "sold_on")
+    month_ago = None if today is None else (pd.Timestamp(today) - pd.DateOffset(months=1)).date()
+    now, then = _now(served, frames), _scored(served, describe(lines, orders_, month_ago))
+    value = now.groupBy("segment").agg(F.mean("standing").alias("value"))
     older = then.select("customer_id", F.col("segment").alias("from_segment")).join(
         value.withColumnsRenamed({"segment": "from_segment", "value": "from_value"}), "from_segment", "left"
     )

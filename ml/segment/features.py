@@ -10,8 +10,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from gold.customers import customer_rfm
-from gold.measures import measured
+from gold.measures import last_days, measured
 from ml.core.compare import Floats
+from ml.core.shop import in_main_currency
 
 DECAYS = (60, 120, 240)
 SEASON = (275, 365)
@@ -35,15 +36,19 @@ QUINTILES = ("r_score", "f_score", "m_score")
 def describe(order_lines: DataFrame, orders: DataFrame, on: date | None = None) -> DataFrame:
     """One row per customer as of the end of a day, the last of the shop by default, from lines up to that day.
 
-    The columns of gold.customer_rfm, and: `orders_60`..., `amount_60`...: orders and their net revenue, each counted as
-    exp(-age / 60 days); `season_orders`: orders in the same quarter a year ago (ages of 275 to 364 days).
+    Orders count in every currency, money in the shop's main one alone. By default an odd row after the shop's last day
+    counts as of that day, so that its customer is not lost. The columns of gold.customer_rfm, and: `orders_60`...,
+    `amount_60`...: orders and their net revenue, each counted as exp(-age / 60 days); `season_orders`: orders in the
+    same quarter a year ago (ages of 275 to 364 days).
     """
-    lines = order_lines if on is None else order_lines.where(F.col("sold_on") <= F.lit(on))
-    last = lines.groupBy("shop_id").agg(F.max("sold_on").alias("last_on"))
+    lines = in_main_currency(order_lines)
+    lines = lines if on is None else lines.where(F.col("sold_on") <= F.lit(on))
+    last = last_days(lines, "sold_on").withColumnRenamed("as_of_on", "last_on")
+    age = F.date_diff(F.lit(on) if on else F.col("last_on"), "sold_on")
     recent = (
         measured(lines, orders)
         .join(F.broadcast(last), "shop_id")
-        .withColumn("age", F.date_diff(F.lit(on) if on else F.col("last_on"), "sold_on"))
+        .withColumn("age", F.greatest(age, F.lit(0)))
         .where("is_kept")
         .groupBy("shop_id", "customer_id", "order_id")
         .agg(F.min("age").alias("age"), F.sum("amount").cast("double").alias("amount"))
@@ -58,8 +63,8 @@ def describe(order_lines: DataFrame, orders: DataFrame, on: date | None = None) 
 
 
 def revenue_between(order_lines: DataFrame, orders: DataFrame, after: date, until: date) -> DataFrame:
-    """Net revenue by customer in `after` < day <= `until`, as gold.customer_rfm counts it."""
-    lines = order_lines.where((F.col("sold_on") > F.lit(after)) & (F.col("sold_on") <= F.lit(until)))
+    """Net revenue by customer in `after` < day <= `until`, as `describe` counts it."""
+    lines = in_main_currency(order_lines).where((F.col("sold_on") > F.lit(after)) & (F.col("sold_on") <= F.lit(until)))
     spent = measured(lines, orders).where("NOT is_undone").groupBy("customer_id")
     return spent.agg(F.sum("amount").cast("double").alias("revenue"))
 

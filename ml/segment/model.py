@@ -110,9 +110,10 @@ class SegmentModel:
         return labels, distances[np.arange(len(labels)), labels]
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Segment, cluster, tier, expected value and distance for each row, in its order.
+        """Segment, cluster, tier, expected value, standing and distance for each row, in its order.
 
-        A customer without an order that still counts has no recency: such customers are one segment of their own.
+        `standing` is what tiers and the order of segments follow: here the expected value. A customer without an order
+        that still counts has no recency: such customers are one segment of their own, of whom no value is expected.
         """
         features = scaled(frame)
         labels, distances = self.label(features)
@@ -124,7 +125,8 @@ class SegmentModel:
                 "segment": np.where(known, np.array(self.names, dtype=object)[labels], UNSCORED),
                 "cluster": pd.array(np.where(known, labels, 0), dtype="Int32"),
                 "tier": np.where(known, tier, TIERS[2]),
-                "value_score": np.where(known, value, 0.0),
+                "value_score": np.where(known, value, np.nan),
+                "standing": np.where(known, value, 0.0),
                 "distance": np.where(known, distances, np.nan),
             }
         ).assign(cluster=lambda made: made["cluster"].where(known))
@@ -164,7 +166,7 @@ class QuintileSegments:
     _NAMES = ((13, "Champions"), (10, "Loyal"), (8, "Occasional"), (5, "At risk"), (3, "Lapsed"))
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """As `SegmentModel.predict`; the expected value is the sum, and there is no distance."""
+        """As `SegmentModel.predict`; the sum is the standing, nothing is expected, and there is no distance."""
         total = frame[list(QUINTILES)].astype("Float64").sum(axis=1, skipna=False)
         known = total.notna().to_numpy()
         score = total.fillna(0).to_numpy(dtype=float)
@@ -177,7 +179,8 @@ class QuintileSegments:
                 "segment": np.where(known, names, UNSCORED),
                 "cluster": pd.array(numbers, dtype="Int32"),
                 "tier": np.where(known, tier, TIERS[2]),
-                "value_score": score,
+                "value_score": np.full(len(frame), np.nan),
+                "standing": score,
                 "distance": np.full(len(frame), np.nan),
             }
         ).assign(cluster=lambda made: made["cluster"].where(known))

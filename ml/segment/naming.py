@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,18 @@ def name_clusters(features: Floats, axes: dict[str, int], labels: Labels) -> lis
     rows, kinds = linear_sum_assignment(distance)
     names = {int(row): KINDS[kind].name for row, kind in zip(rows, kinds, strict=True)}
     return [names.get(cluster, f"Segment {cluster + 1}") for cluster in range(clusters)]
+
+
+def as_named(names: Sequence[str], ours: Labels, theirs: Labels) -> list[str]:
+    """Names for the clusters of `ours`, as those of `theirs` are called: what has most customers in common.
+
+    Both label the same customers with as many clusters, `theirs` being named. So what was measured of clusters that
+    were learnt on earlier days is told in the words of the tables.
+    """
+    shared = np.zeros((len(names), len(names)))
+    np.add.at(shared, (ours, theirs), 1)
+    _, chosen = linear_sum_assignment(-shared)
+    return [names[cluster] for cluster in chosen]
 
 
 def _ranks(values: Floats) -> Floats:

@@ -16,10 +16,12 @@ from lakehouse.errors import UsageError
 from ml.core.compare import Floats, Labels, Ratio, paired_ratio
 from ml.core.evidence import Evidence
 from ml.core.experiment import Frames, Model, Trained, Trial
+from ml.core.shop import in_main_currency, up_to_today
 from ml.segment import figures
 from ml.segment.evaluation import Quality, choose, explained, quality, separation, squared_errors
 from ml.segment.features import QUINTILES, RFM, SCALED, describe, revenue_between, scaled
 from ml.segment.model import QuintileSegments, SegmentModel, Space
+from ml.segment.naming import as_named
 
 CLUSTERS = range(4, 9)
 HORIZON_DAYS = 90
@@ -50,8 +52,10 @@ def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
     With a horizon of h days (90, or a fifth of a shorter history) the days are h, 2h and 3h before the last: the space
     that is evaluated is learned from the two older ones, whose months after end when the held-out ones begin.
     """
-    lines, orders = frames["order_lines"], frames["orders"]
-    last, horizon = _time(lines)
+    lines, last = up_to_today(in_main_currency(frames["order_lines"]), "sold_on")
+    if last is None:
+        raise UsageError("segments need product sales to known customers, and there are none; promote silver first")
+    orders, horizon = frames["orders"], _horizon(lines, last)
     today = _customers(lines, orders, last)
     looks = [_look(lines, orders, last - timedelta(horizon * back), horizon) for back in (1, 2, 3)]
     held_out, *earlier = looks
@@ -65,10 +69,10 @@ def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
     tried = [quality(places, k, revenue, seed) for k in CLUSTERS if k * 10 <= len(places)]
     chosen = choose([q for q, _ in tried], least_share=LEAST_SHARE, least_stability=LEAST_STABILITY)
     labels = next(found for q, found in tried if q is chosen)
-    quintiles = QuintileSegments().predict(held_out.customers)["value_score"].to_numpy().astype(np.int64)
+    quintiles = QuintileSegments().predict(held_out.customers)["standing"].to_numpy().astype(np.int64)
     errors, plain = squared_errors(labels, revenue, seed), squared_errors(quintiles, revenue, seed)
     model = SegmentModel.fit(_learned(looks[:2], seed), scaled(today), chosen.clusters, seed)
-    names = np.array(SegmentModel.fit(space, held_out.features, chosen.clusters, seed).names)
+    names = np.array(as_named(model.names, labels, model.label(held_out.features)[0]))
     return Trained(
         model,
         Evidence(
@@ -103,19 +107,17 @@ def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
     )
 
 
-def _time(lines: DataFrame) -> tuple[date, int]:
-    """The last day, and the horizon that the history allows."""
-    span = lines.agg(F.min("sold_on"), F.max("sold_on")).first()
-    if span is None or span[0] is None:
-        raise UsageError("segments need product sales to known customers, and there are none; promote silver first")
-    first, last = span
+def _horizon(lines: DataFrame, last: date) -> int:
+    """The horizon that the history allows."""
+    span = lines.agg(F.min("sold_on")).first()
+    first: date = span[0] if span else last
     horizon = min(HORIZON_DAYS, (last - first).days // 5)
     if horizon < LEAST_HORIZON_DAYS:
         raise UsageError(
             f"segments need {5 * LEAST_HORIZON_DAYS} days of sales; there are {(last - first).days} "
             f"({first} to {last}). The baseline serves until there are more"
         )
-    return last, horizon
+    return horizon
 
 
 def _customers(lines: DataFrame, orders: DataFrame, on: date) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from rich.console import Console
 
+from jobs.train import train_each
 from lakehouse.clock import system_clock
 from lakehouse.declare.table import Step, Table
 from lakehouse.errors import UsageError
@@ -125,7 +126,7 @@ def test_the_model_beats_the_baseline_and_is_champion(trained: Lake) -> None:
         None,
         1,
     )
-    assert "of the baseline's" in move["why"]
+    assert "of that of the baseline" in move["why"]
 
 
 def test_a_run_tells_its_data_its_trials_and_its_pictures(first: tuple[Lake, lifecycle.Training]) -> None:
@@ -279,6 +280,49 @@ def test_the_gate_of_a_scored_table_blocks(copied: Lake, place: int) -> None:
     assert report.exit_code == 3
     assert rule.name in report.errors[0][1]
     assert rows(copied.warehouse, step.table.name) == before
+
+
+def test_runs_versions_and_models_say_what_they_are(first: tuple[Lake, lifecycle.Training]) -> None:
+    lake, training = first
+    client = MlflowClient(Store(lake).uri)
+    run, version = client.get_run(training.run_id), client.get_model_version("segment-big", "1")
+    note, model = run.data.tags["mlflow.note.content"], client.get_registered_model("segment-big")
+    assert note.startswith("champion: squared error of the log revenue held out is 0.")
+    assert "of that of the baseline" in note
+    assert version.description == note
+    assert model.description == f"{SEGMENT.meaning}\n\nNewest, version 1: {note}"
+    assert client.get_experiment(run.info.experiment_id).tags["mlflow.note.content"] == SEGMENT.meaning
+
+
+def test_a_training_that_fails_is_one_message_and_the_next_shop_goes_on(
+    first: tuple[Lake, lifecycle.Training], tmp_path: Path
+) -> None:
+    lake = lake_at(first[0].spark, tmp_path / "failing")
+    publish(lake, pd.concat([lines_of("big", 3), lines_of("small", 3)]))
+    asked: list[str] = []
+
+    def breaks(frames: Frames, champion: Model | None, seed: int) -> Trained:
+        asked.append(frames["order_lines"].first()["shop_id"])  # type: ignore[index]
+        if asked[-1] == "big":
+            raise ZeroDivisionError("no customers\nmore")
+        raise UsageError("too few. The baseline serves until there are more")
+
+    screen, store = StringIO(), Store(lake)
+    broken = replace(SEGMENT, train=breaks)
+    code = train_each(lake, store, Console(file=screen, width=200), [(broken, "big"), (broken, "small")], seed=0)
+    said = screen.getvalue()
+    assert code == 2
+    assert asked == ["big", "small"]
+    trace = lake.warehouse / "ops" / "logs" / f"{lake.run_id}.log"
+    assert f"segment-big: unexpected: no customers; the details are in {trace}" in said
+    assert "Traceback" not in said
+    assert "ZeroDivisionError" in trace.read_text()
+    assert not (lake.warehouse / "ops" / "mlflow").exists()  # no model, no store
+    assert store.alias("segment-big", CHAMPION) is None
+    (run,) = rows(lake.warehouse, "ops.runs")
+    assert (run["exit_code"], run["batches"]) == (2, 0)
+    assert run["message"].startswith("segment-big: unexpected: no customers")
+    assert done(run_shown(lake, [scorecard.step(store)], Console(file=StringIO()))).published == []
 
 
 def test_a_broken_store_is_one_message(copied: Lake) -> None:

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.errors import UsageError
+from ml.core.shop import main_currency, up_to_today
 from ml.forecast.panel.panel import Panel, periods_after
 
 log = logging.getLogger("shoplake")
@@ -34,9 +35,21 @@ def of_products(frames: Mapping[str, DataFrame]) -> Panel:
 
     Known ahead: list prices as they stand and the promotions that are planned, as `log_price` (the logarithm of the
     price after the discount against the first list price) and `promoted` (a promotion runs), so that their effects are
-    an elasticity and an uplift beyond the price; and the calendar of the country that buys most.
+    an elasticity and an uplift beyond the price; and the calendar of the country that buys most. Pieces sold in any
+    currency are pieces.
     """
-    daily = frames["demand_daily"].select("product_id", "demand_on", "quantity", "discount_pct", "is_stockout")
+    by_day = (
+        frames["demand_daily"]
+        .groupBy("shop_id", "product_id", "demand_on")
+        .agg(
+            F.sum("quantity").alias("quantity"),
+            F.max("discount_pct").alias("discount_pct"),
+            F.bool_or("is_stockout").alias("is_stockout"),
+            F.sum("lines").alias("lines"),
+        )
+    )
+    daily, _ = up_to_today(by_day, "demand_on", "lines")
+    daily = daily.select("product_id", "demand_on", "quantity", "discount_pct", "is_stockout")
     sold = _dated(daily.toPandas(), "demand_on").rename(columns={"product_id": "series_id"})
     sold["y"] = sold["quantity"].astype("float64").where(~sold["is_stockout"].astype(bool))
     horizon = days_ahead((sold["on"].max() - sold["on"].min()).days + 1, HORIZON["D"])
@@ -54,10 +67,13 @@ def of_products(frames: Mapping[str, DataFrame]) -> Panel:
 
 
 def of_revenue(frames: Mapping[str, DataFrame]) -> Panel:
-    """The shop's net revenue by day, as one series; days without sales between are zeros."""
-    daily = _dated(frames["sales_daily"].select("sold_on", "net_revenue").toPandas(), "sold_on")
+    """The shop's net revenue by day in its main currency, as one series; days without sales between are zeros."""
+    sales, today = up_to_today(frames["sales_daily"], "sold_on", "lines")
+    sales = sales.where(F.col("currency") == F.lit(main_currency(sales, "lines")))
+    daily = _dated(sales.select("sold_on", "net_revenue").toPandas(), "sold_on")
+    assert today is not None  # _dated refuses a shop without sales
     revenue = daily.groupby("on")["net_revenue"].sum().astype("float64")
-    revenue = revenue.reindex(pd.date_range(revenue.index.min(), revenue.index.max(), freq="D"), fill_value=0.0)
+    revenue = revenue.reindex(pd.date_range(revenue.index.min(), today, freq="D"), fill_value=0.0)
     sold = pd.DataFrame({"series_id": "total", "on": revenue.index, "y": revenue.to_numpy()})
     rows = pd.concat([sold, _future(sold, days_ahead(len(revenue), REVENUE_DAYS))], ignore_index=True)
     rows, covariates = _with_calendar(rows, frames, ())
@@ -70,7 +86,11 @@ def of_periods(frames: Mapping[str, DataFrame]) -> Panel:
     reported = frames["demand_periods"]
     rows = _dated(reported.select(*columns).toPandas(), "period_on").rename(columns={"demand": "y"})
     frequency = rows["frequency"].iloc[0]
-    last = rows.loc[rows["y"].notna(), "on"].max()
+    _, today = up_to_today(reported, "period_on", "reports")
+    if today is None:
+        raise UsageError("there is nothing to forecast from: no period has a report for this shop")
+    last = pd.Timestamp(today)
+    rows["y"] = rows["y"].where(rows["on"] <= last)
     end = periods_after(last, HORIZON[frequency], frequency)[-1]
     rows = rows[rows["on"] <= end]
     drivers = _dated(
@@ -152,9 +172,9 @@ def _log_list_price(products: DataFrame, rows: pd.DataFrame) -> NDArray[np.float
 def _with_calendar(
     rows: pd.DataFrame, frames: Mapping[str, DataFrame], covariates: tuple[str, ...]
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Add the calendar of the country with the highest sales."""
-    by_country = frames["sales_by_country"].groupBy("country_code").agg(F.sum("gross_sales").alias("sales"))
-    top = by_country.orderBy(F.desc("sales"), "country_code").first()
+    """Add the calendar of the country with the most lines, which count alike in every currency."""
+    by_country = frames["sales_by_country"].groupBy("country_code").agg(F.sum("lines").alias("lines"))
+    top = by_country.orderBy(F.desc("lines"), "country_code").first()
     days = (
         frames["calendar"]
         .where(F.col("country_code") == (top["country_code"] if top else ""))

@@ -14,6 +14,7 @@ from ml.forecast.settings import QUANTILES
 _CUTOFFS = 3  # of which one can be left out and the others still tell something
 _ENOUGH = 60  # residuals per part of the horizon that a demand class needs for quantiles of its own
 _PRIOR = 30.0  # residuals of the panel that weigh as much as one series' own
+_LEAST = 0.1  # of its usual movement from period to period that a series is at least off by
 _GROWTH = np.linspace(0.7, 2.0, 27)
 POOLED = "all"
 
@@ -48,15 +49,20 @@ def learn(
     Split conformal prediction (Lei et al. 2018, doi:10.1080/01621459.2017.1307116) with locally weighted residuals:
     each is divided by what the series' residuals at the other cutoffs lead one to expect. Since series share their
     shocks, cutoffs and not cells are exchangeable: quantiles move out until each cutoff, left out, is covered by the
-    others as often as promised.
+    others as often as promised. A cutoff of which nothing is known tells nothing, and is left out; where that is all of
+    them, the usual movement tells the quantiles.
     """
+    told = np.isfinite(residuals).any(axis=(1, 2))
+    if not told.any():
+        return untaught(spread[-1], residuals.shape[2])
+    last, residuals, spread = spread[-1], residuals[told], spread[told]
     scores = residuals / _expected_width(residuals, spread)
     offsets = {POOLED: _table(scores, parts)}
     for name in np.unique(demand):
         rows = demand == name
         if np.isfinite(scores[:, rows]).sum() >= _ENOUGH * len(np.unique(parts)):
             offsets[str(name)] = _table(scores[:, rows], parts)
-    return Intervals(offsets, _width(np.abs(residuals), spread[-1]))
+    return Intervals(offsets, _width(np.abs(residuals), last))
 
 
 def untaught(spread: Array, horizon: int) -> Intervals:
@@ -75,13 +81,13 @@ def _expected_width(residuals: Array, spread: Array) -> Array:
 
 
 def _width(sizes: Array, spread: Array) -> Array:
-    """A series' mean absolute residual, drawn to what its usual movement predicts."""
+    """A series' mean absolute residual, drawn to what its usual movement predicts, and never below a part of that."""
     known = np.isfinite(sizes)
     sums, counts = np.where(known, sizes, 0.0).sum(axis=(0, 2)), known.sum(axis=(0, 2))
     typical = np.sqrt(np.maximum(spread, 1e-9) / max(float(np.median(spread)), 1e-9))
     typical *= sums.sum() / max(counts.sum(), 1)
     width: Array = (sums + _PRIOR * typical) / (counts + _PRIOR)
-    return np.maximum(width, 1e-9)
+    return np.maximum(width, np.maximum(_LEAST * spread, 1e-9))
 
 
 def _table(scores: Array, parts: npt.NDArray[np.intp]) -> Array:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from ml.recommend.candidates import als, content, linear, neighbors
@@ -112,32 +113,34 @@ def generators(
 def pool(
     snapshot: Snapshot, scorers: Mapping[str, Scorer], rows: Ints, tasks: Sequence[Task] = TASKS
 ) -> dict[Task, Candidates]:
-    """The candidates of these customers for each task: the union of what the generators' quotas admit."""
+    """The candidates of these customers for each task: the union of what the generators' quotas admit.
+
+    What must not be shown (`Snapshot.unwanted`) takes no place of a quota.
+    """
     blocks: dict[Task, list[Candidates]] = {task: [] for task in tasks}
     for start in range(0, len(rows), BLOCK):
         block = np.sort(rows[start : start + BLOCK])
         scores = {name: scorer(block) for name, scorer in scorers.items()}
-        seen = sparse.csr_matrix(snapshot.bought[block])
+        seen, unwanted = sparse.csr_matrix(snapshot.bought[block]), snapshot.unwanted(block)
         for task in tasks:
-            blocks[task].append(_admitted(block, scores, seen, task))
+            left_out = unwanted.copy()
+            if task == "NEW":
+                left_out[seen.nonzero()] = True
+            blocks[task].append(_admitted(block, scores, left_out, task))
     return {task: _joined(parts, tuple(scorers)) for task, parts in blocks.items()}
 
 
-def _admitted(block: Ints, scores: Mapping[str, Floats], seen: sparse.csr_matrix, task: Task) -> Candidates:
-    admitted = np.zeros(seen.shape, bool)
-    bought = seen.nonzero()
+def _admitted(block: Ints, scores: Mapping[str, Floats], left_out: NDArray[np.bool_], task: Task) -> Candidates:
+    admitted = np.zeros(left_out.shape, bool)
     for name, values in scores.items():
         quota = min(QUOTAS[name][task == "NEW"], values.shape[1])
         if not quota:
             continue
-        worth = values.copy() if task == "NEW" else values
-        if task == "NEW":
-            worth[bought] = -np.inf
+        worth = np.where(left_out, np.float32(-np.inf), values)
         speaks = np.flatnonzero(((worth != 0) & (worth > -np.inf)).any(axis=1))  # the others would propose at random
         best = np.argpartition(-worth[speaks], quota - 1, axis=1)[:, :quota]
         admitted[speaks[:, None], best] = True
-    if task == "NEW":
-        admitted[bought] = False
+    admitted[left_out] = False
     chosen = admitted.nonzero()
     gathered = np.column_stack([values[chosen] for values in scores.values()])
     return Candidates(block[chosen[0]], chosen[1], tuple(scores), gathered)

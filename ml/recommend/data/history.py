@@ -17,15 +17,18 @@ PRODUCT_COLUMNS = ("product_id", "text")
 class History:
     """What a shop knows at a cutoff: its sales, and its products with their texts.
 
-    `events` has a row per product sale of a known customer: customer_id, product_id, order_id, sold_on (date),
-    quantity (pieces), amount (money of the shop), country_code. `products` has product_id and text (title or
-    description, may be empty); a product that was never sold has its place there. With a column listed_on (date), such
-    a product is known at earlier cutoffs too, and the ranker learns what becomes of new products.
+    `events` has a row per product sale of a known customer that still counts: customer_id, product_id, order_id,
+    sold_on (date), quantity (pieces), amount (money of the shop), country_code. `returns` has those that were given
+    back by then, with the day (returned_on): at an earlier cutoff they still counted. `products` has product_id and
+    text (title or description, may be empty); a product that was never sold has its place there. With a column
+    listed_on (date), such a product is known at earlier cutoffs too, and the ranker learns what becomes of new
+    products. A column may_be_sold says what may be shown now; nothing is known of what could be sold earlier.
     """
 
     events: pl.DataFrame
     products: pl.DataFrame
     cutoff: date
+    returns: pl.DataFrame | None = None
 
     def __post_init__(self) -> None:
         _require(self.events, EVENT_COLUMNS, "events")
@@ -42,11 +45,24 @@ class History:
         """What was known at an earlier cutoff: sales up to that day, and the products sold or listed by then."""
         if cutoff > self.cutoff:
             raise UsageError(f"history: known until {self.cutoff}, so nothing can be said about {cutoff}")
-        events = self.events.filter(pl.col("sold_on") <= cutoff)
+        events, returns = self.events.filter(pl.col("sold_on") <= cutoff), self.returns
+        if returns is not None:
+            sold, is_back = returns.filter(pl.col("sold_on") <= cutoff), pl.col("returned_on") <= cutoff
+            events = pl.concat([events, sold.filter(~is_back).select(events.columns)])
+            returns = sold.filter(is_back)
         known = pl.col("product_id").is_in(events["product_id"].unique().to_list())
         if "listed_on" in self.products.columns:
             known |= (pl.col("listed_on") <= cutoff).fill_null(False)
-        return History(events, self.products.filter(known), cutoff)
+        products = self.products.filter(known).drop("may_be_sold", strict=False)
+        return History(events, products, cutoff, returns)
+
+    @property
+    def given_back(self) -> pl.DataFrame:
+        """The customer_id, product_id of which all that was bought was given back."""
+        if self.returns is None:
+            return pl.DataFrame(schema={"customer_id": pl.String, "product_id": pl.String})
+        pairs = self.returns.select("customer_id", "product_id").unique().sort("customer_id", "product_id")
+        return pairs.join(self.events, on=["customer_id", "product_id"], how="anti")
 
 
 def truth(events: pl.DataFrame, cutoff: date, days: int) -> pl.DataFrame:

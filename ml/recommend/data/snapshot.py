@@ -27,7 +27,8 @@ class Snapshot:
 
     One entry per order line (`customer`, `product`, `order`, `age`, `quantity`, `amount`); orders are numbered in time,
     `order_customer` and `order_age` describe them. Lines of products that are no longer active count for their customer
-    (`distinct`) but have no code.
+    (`distinct`) but have no code. `may_be_sold` says which products may be shown, and `given_back` (customers x
+    products) has what a customer gave back altogether, which is not shown to them again.
     """
 
     cutoff: date
@@ -45,10 +46,15 @@ class Snapshot:
     distinct: Floats
     country: Ints
     countries: list[str]
+    may_be_sold: NDArray[np.bool_]
+    given_back: sparse.csr_matrix
 
     @classmethod
     def of(cls, history: History, active: int) -> Snapshot:
-        """Number what is in a history; active products are those sold within `active` days, and the never sold."""
+        """Number what is in a history; active products are those sold within `active` days, and the never sold.
+
+        The days count back from the last sale, so that a shop that is closed for a season keeps its catalogue.
+        """
         lines = (
             history.events.group_by("customer_id", "product_id", "order_id")
             .agg(
@@ -67,10 +73,14 @@ class Snapshot:
         home = lines.group_by("customer").agg(pl.col("country_code").last().fill_null("??")).sort("customer")
         countries = home["country_code"].unique().sort()
         last = lines.group_by("product_id").agg(pl.col("age").min().alias("last"))
+        closed = last["last"].min() or 0
+        products = history.products
+        if "may_be_sold" not in products.columns:
+            products = products.with_columns(may_be_sold=pl.lit(True))
         catalogue = (
-            history.products.select("product_id", "text")
+            products.select("product_id", "text", "may_be_sold")
             .join(last, on="product_id", how="full", coalesce=True)
-            .filter(pl.col("last").is_null() | (pl.col("last") <= active))
+            .filter(pl.col("last").is_null() | (pl.col("last") - closed <= active))
             .sort("product_id")
         )
         lines = lines.join(catalogue.select("product_id").with_row_index("product"), on="product_id", how="inner")
@@ -90,7 +100,14 @@ class Snapshot:
             distinct=distinct.cast(pl.Float32).to_numpy(),
             country=_ints(_codes(home["country_code"], countries)),
             countries=countries.to_list(),
+            may_be_sold=catalogue["may_be_sold"].fill_null(True).to_numpy(),
+            given_back=_given_back(history, customers, catalogue["product_id"]),
         )
+
+    def unwanted(self, rows: Ints) -> NDArray[np.bool_]:
+        """What must not be shown to these customers, customers x products: not sold now, or given back by them."""
+        found = np.asarray(self.given_back[rows].todense())
+        return found | ~self.may_be_sold[None, :]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -176,6 +193,16 @@ class Snapshot:
     def columns_of(self, products: pl.Series) -> Ints:
         """The code of each product, -1 for what is not in the catalogue."""
         return _ints(_codes(products, self.products, strict=False))
+
+
+def _given_back(history: History, customers: pl.Series, products: pl.Series) -> sparse.csr_matrix:
+    """True where all that a customer bought of a product was given back, customers x products."""
+    back = history.given_back
+    rows = _ints(_codes(back["customer_id"], customers, strict=False))
+    columns = _ints(_codes(back["product_id"], products, strict=False))
+    known = (rows >= 0) & (columns >= 0)
+    pairs = (rows[known], columns[known])
+    return sparse.csr_matrix((np.ones(known.sum(), bool), pairs), shape=(len(customers), len(products)))
 
 
 def _codes(values: pl.Series, names: pl.Series, strict: bool = True) -> pl.Series:

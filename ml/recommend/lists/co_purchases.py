@@ -11,6 +11,7 @@ from scipy import sparse
 from lakehouse.errors import UsageError
 from ml.recommend.data.history import History
 from ml.recommend.data.snapshot import Ints, Snapshot
+from ml.recommend.lists.reasons import UNSOLD
 
 YEAR = 365
 SHRINK = 5.0
@@ -35,7 +36,10 @@ class CoPurchases:
         self._orders = max(len(np.unique(rows)), 1)
 
     def neighbors(self, k: int) -> pl.DataFrame:
-        """product_id, neighbor_id, rank, similarity (shrunk cosine of orders, 0..1), evidence (orders with both)."""
+        """product_id, neighbor_id, rank, similarity (shrunk cosine of orders, 0..1), evidence (orders with both).
+
+        A product that may not be sold has neighbors, and is none: who looks at it is shown what there is instead.
+        """
         pairs = self._both.tocoo()
         apart = pairs.row != pairs.col
         row, column, both = pairs.row[apart], pairs.col[apart], pairs.data[apart]
@@ -44,7 +48,7 @@ class CoPurchases:
             {"row": row, "column": column, "similarity": similarity, "evidence": both.astype(np.int64)}
         )
         best = (
-            frame.filter(pl.col("evidence") >= 2)
+            frame.filter(pl.col("evidence") >= 2, pl.Series(self._snapshot.may_be_sold[column]))
             .sort(["row", "similarity", "column"], descending=[False, True, False])
             .with_columns((pl.int_range(pl.len()).over("row") + 1).alias("rank"))
             .filter(pl.col("rank") <= k)
@@ -56,6 +60,13 @@ class CoPurchases:
             "similarity",
             "evidence",
         )
+
+    @property
+    def bought_with_others(self) -> pl.Series:
+        """The products that were at least twice in one order with another, whether or not they may be sold now."""
+        pairs = self._both.tocoo()
+        often = (pairs.row != pairs.col) & (pairs.data >= 2)
+        return self._snapshot.products.gather(np.unique(pairs.row[often]))
 
     def suggest(self, cart: Sequence[str], k: int) -> pl.DataFrame:
         """What to put beside a cart: product_id, rank, lift, evidence, reason.
@@ -73,16 +84,17 @@ class CoPurchases:
         lift = (both + SHRINK) / (expected + SHRINK)
         worth = np.where(both >= 2, np.log(lift) * np.sqrt(both), 0.0).sum(axis=0)
         worth[columns] = -np.inf
+        worth[~self._snapshot.may_be_sold] = -np.inf
         evidence = both.sum(axis=0)
         popular = self._snapshot.buyers(0, 30)
-        order = np.lexsort((-popular, -np.maximum(worth, 0), np.isneginf(worth)))[
-            : max(min(k, len(worth) - len(columns)), 0)
-        ]
+        order = np.lexsort((-popular, -np.maximum(worth, 0), np.isneginf(worth)))
+        order = order[: min(k, int(np.isfinite(worth).sum()))]
         together = worth[order] > 0
         reasons = []
         for column, known in zip(order, together, strict=True):
             other = columns[lift[:, column].argmax()] if known else 0
-            reasons.append(f"bought with {self._name(int(other))}" if known else "popular these 30 days")
+            filled = "popular these 30 days" if popular[column] else UNSOLD
+            reasons.append(f"bought with {self._name(int(other))}" if known else filled)
         best = lift[:, order].max(axis=0) if len(columns) else np.ones(len(order))
         return pl.DataFrame(
             {
@@ -106,7 +118,7 @@ def product_neighbors(history: History, k: int = 20) -> pl.DataFrame:
 def cart_suggestions(history: History, k: int = 10) -> pl.DataFrame:
     """`CoPurchases.suggest` for each cart of one active product: cart_product_id and its columns."""
     counted = CoPurchases(history)
-    products = counted.neighbors(1)["product_id"].unique().sort()
+    products = counted.bought_with_others
     found = [
         counted.suggest([product], k).insert_column(0, pl.lit(product).alias("cart_product_id")) for product in products
     ]

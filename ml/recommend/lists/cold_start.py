@@ -1,4 +1,4 @@
-"""What people get of whom nothing is known: the best sellers of their country."""
+"""What people get of whom no purchase is known that counts: the best sellers of their country."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import polars as pl
 
 from ml.recommend.candidates.pool import Task
 from ml.recommend.candidates.popularity import grouped
-from ml.recommend.data.snapshot import Snapshot
-from ml.recommend.lists.reasons import popular
+from ml.recommend.data.history import History
+from ml.recommend.data.snapshot import Floats, Snapshot
+from ml.recommend.lists.reasons import UNSOLD, popular
 
 DAYS = 30
 COLUMNS = {
@@ -26,11 +27,23 @@ COLUMNS = {
 
 
 def best_sellers(
-    snapshot: Snapshot, customers: pl.Series, task: Task, k: int, homes: Mapping[str, str], names: Mapping[str, str]
+    snapshot: Snapshot,
+    history: History,
+    customers: pl.Series,
+    task: Task,
+    k: int,
+    homes: Mapping[str, str],
+    names: Mapping[str, str],
 ) -> pl.DataFrame:
-    """The k best sellers for each unknown customer, as rows of `Hybrid.recommend`; of all where no home is known."""
+    """The k best sellers for each unknown customer, as rows of `Hybrid.recommend`; of all where no home is known.
+
+    Who gave back all that was ever bought is unknown too, but is not shown what was given back.
+    """
     by_country = grouped(snapshot, snapshot.country, len(snapshot.countries), DAYS)
     everywhere = grouped(snapshot, np.zeros(snapshot.shape[0], np.int64), 1, DAYS)[0]
+    back: dict[str, list[str]] = {}
+    for customer, product in history.given_back.filter(pl.col("customer_id").is_in(customers.implode())).iter_rows():
+        back.setdefault(customer, []).append(product)
     lists: dict[str | None, pl.DataFrame] = {}
     parts = []
     for customer in customers:
@@ -38,18 +51,32 @@ def best_sellers(
         home = home if home in snapshot.countries else None
         if home not in lists:
             shares = everywhere if home is None else by_country[snapshot.countries.index(home)]
-            best = np.argsort(-shares, kind="stable")[:k]
-            lists[home] = pl.DataFrame(
-                {
-                    "task": pl.Series([task] * len(best), dtype=pl.String),
-                    "rank": np.arange(1, len(best) + 1),
-                    "product_id": snapshot.products.gather(best),
-                    "score": shares[best],
-                    "chance": shares[best],
-                    "reason": pl.Series(
-                        [popular(names.get(home, home) if home else None)] * len(best), dtype=pl.String
-                    ),
-                }
+            lists[home] = _best(snapshot, shares, names.get(home, home) if home else None)
+        best = lists[home]
+        if customer in back:
+            best = best.filter(~pl.col("product_id").is_in(back[customer]))
+        parts.append(
+            best.head(k).select(
+                pl.lit(customer).alias("customer_id"),
+                pl.lit(task).alias("task"),
+                pl.int_range(1, pl.len() + 1).alias("rank"),
+                pl.all(),
             )
-        parts.append(lists[home].select(pl.lit(customer).alias("customer_id"), pl.all()))
+        )
     return pl.concat(parts) if parts else pl.DataFrame(schema=COLUMNS)
+
+
+def _best(snapshot: Snapshot, shares: Floats, place: str | None) -> pl.DataFrame:
+    """All that may be sold, the best first: product_id, score, chance, reason."""
+    sold = snapshot.buyers(0, DAYS) > 0
+    order = np.argsort(-shares, kind="stable")
+    order = order[snapshot.may_be_sold[order]]
+    reasons = [popular(place) if sold[product] else UNSOLD for product in order]
+    return pl.DataFrame(
+        {
+            "product_id": snapshot.products.gather(order),
+            "score": shares[order],
+            "chance": shares[order],
+            "reason": pl.Series(reasons, dtype=pl.String),
+        }
+    )

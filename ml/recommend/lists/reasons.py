@@ -11,6 +11,9 @@ from ml.recommend.candidates.neighbors import product_cosine
 from ml.recommend.data.snapshot import Floats, Ints, Snapshot
 from ml.recommend.ranking.pairs import pair_table
 
+UNSOLD = "in the shop's range"
+"""The reason of what nobody bought these thirty days, and nothing else speaks for."""
+
 
 class Reasons:
     """Explains pairs of customer and product of one snapshot; `names` are countries by code."""
@@ -20,6 +23,7 @@ class Reasons:
         self._vectors = vectors
         self._together = product_cosine(snapshot)
         self._countries = [names.get(code, code) for code in snapshot.countries]
+        self._sold = snapshot.buyers(0, 30) > 0
         table = pair_table(snapshot, 30)
         self._orders, self._interval, self._since = (table[name][0] for name in ("orders", "interval", "days_since"))
 
@@ -55,7 +59,7 @@ class Reasons:
                 other = int(theirs[likeness.argmax()])
                 if likeness.max() >= least:
                     return f"{words} {self._snapshot.texts[other] or self._snapshot.products[other]}"
-        return popular(self._countries[self._snapshot.country[row]])
+        return popular(self._countries[self._snapshot.country[row]]) if self._sold[column] else UNSOLD
 
 
 def popular(place: str | None) -> str:

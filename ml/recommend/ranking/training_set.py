@@ -43,7 +43,11 @@ class TrainingSet:
 
 
 def training_cutoffs(history: History, settings: Settings) -> list[date]:
-    """Days to learn at, the latest first: rolling cutoffs whose window has ended, then those of last year's season."""
+    """Days to learn at, the latest first: rolling cutoffs whose window has ended, then those of last year's season.
+
+    A day after which the shop was closed teaches nothing: earlier ones take the place of such days, so that a shop that
+    is closed for a season learns from its others.
+    """
     if not history.events.height:
         raise UsageError(
             f"recommend: no sales are known at {history.cutoff}, so nothing can be learned; load sales first"
@@ -51,16 +55,26 @@ def training_cutoffs(history: History, settings: Settings) -> list[date]:
     begin = history.events["sold_on"].min()
     assert isinstance(begin, date)  # a column of dates without nulls has one
     earliest = begin + timedelta(days=settings.warm_up)
-    rolling = [
-        history.cutoff - timedelta(days=settings.window + settings.step * number) for number in range(settings.cuts)
-    ]
-    shifts = [settings.step * (number - settings.season_cuts // 2) for number in range(settings.season_cuts)]
-    season = [history.cutoff - timedelta(days=LAST_YEAR + shift) for shift in shifts]
-    found = [cutoff for cutoff in rolling + sorted(season, reverse=True) if cutoff >= earliest]
-    found = [cutoff for cutoff in dict.fromkeys(found) if cutoff + timedelta(days=settings.window) <= history.cutoff]
-    if not found:
+    newest = history.cutoff - timedelta(days=settings.window)
+    if newest < earliest:
         known, needed = (history.cutoff - begin).days, settings.warm_up + settings.window
         raise UsageError(f"recommend: sales are known for {known} days, learning needs {needed}; load older sales")
+    days = np.array(sorted(set(history.events["sold_on"].to_list())))
+
+    def teaches(cutoff: date) -> bool:
+        return bool(((days > cutoff) & (days <= cutoff + timedelta(days=settings.window))).any())
+
+    back = range(0, (newest - earliest).days + 1, settings.step)
+    rolling = [cutoff for cutoff in (newest - timedelta(days=number) for number in back) if teaches(cutoff)]
+    shifts = [settings.step * (number - settings.season_cuts // 2) for number in range(settings.season_cuts)]
+    season = [history.cutoff - timedelta(days=LAST_YEAR + shift) for shift in shifts]
+    season = [cutoff for cutoff in season if earliest <= cutoff <= newest and teaches(cutoff)]
+    found = list(dict.fromkeys(rolling[: settings.cuts] + sorted(season, reverse=True)))
+    if not found:
+        raise UsageError(
+            f"recommend: after no day from {earliest} to {newest} was anything sold within {settings.window} days, so "
+            "there is nothing to learn from; load sales of a time when the shop was open for longer"
+        )
     return found
 
 

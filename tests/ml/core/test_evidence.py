@@ -18,7 +18,7 @@ def evidence(baseline: Ratio, champion: Ratio | None = None, **criteria: bool) -
 @pytest.mark.parametrize(
     ("shown", "promoted", "why"),
     [
-        (evidence(BETTER), True, "error is 0.800 [0.700, 0.900] of the baseline's"),
+        (evidence(BETTER), True, "error is 0.800 [0.700, 0.900] of that of the baseline"),
         (evidence(SAME), False, "does not beat the baseline"),
         (evidence(WORSE), False, "does not beat the baseline"),
         (evidence(BETTER, BETTER), True, "of the champion's"),

@@ -161,7 +161,7 @@ def test_neighbors_and_carts() -> None:
     counted = CoPurchases(HISTORY)
     beside = counted.suggest(["jar", "unheard of"], 2)
     assert beside["product_id"].to_list() == ["cup", "mug"]
-    assert beside["reason"].to_list() == ["bought with text jar", "popular these 30 days"]
+    assert beside["reason"].to_list() == ["bought with text jar", "in the shop's range"]
     assert counted.suggest(["unheard of"], 2)["reason"].unique().to_list() == ["popular these 30 days"]
     assert set(cart_suggestions(HISTORY, 1)["cart_product_id"]) == {"jar", "cup"}
 

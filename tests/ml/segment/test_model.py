@@ -12,6 +12,7 @@ from lakehouse.errors import UsageError
 from ml.segment.evaluation import Quality, choose, explained, quality, squared_errors
 from ml.segment.features import SCALED, scaled
 from ml.segment.model import UNSCORED, QuintileSegments, SegmentModel, Space
+from ml.segment.naming import as_named
 
 KINDS = {  # recency, frequency, monetary, tenure; then log revenue to come
     "best": ((5, 30, 9000, 600), 8.0),
@@ -129,3 +130,21 @@ def test_the_baseline_names_ranges_of_the_quintiles() -> None:
     assert made["segment"].tolist() == ["Champions", "Occasional", "Lapsed", UNSCORED]
     assert made["tier"].tolist() == ["High", "Medium", "Low", "Low"]
     assert made["cluster"].isna().tolist() == [False, False, False, True]
+
+
+def test_a_rule_expects_nothing_and_still_puts_segments_in_order() -> None:
+    scores = pd.DataFrame({"r_score": [5, 1, None], "f_score": [5, 1, None], "m_score": [5, 1, None]})
+    made = QuintileSegments().predict(scores)
+    assert made["value_score"].isna().all()
+    assert made["standing"].tolist() == [15, 3, 0]
+    frame, _, revenue = customers()
+    frame.loc[0, ["frequency", "recency_days"]] = [0, np.nan]
+    told = model_of(frame, revenue).predict(frame)
+    assert told["value_score"].isna().tolist() == [True] + [False] * (len(frame) - 1)
+    assert told["standing"][1:].equals(told["value_score"][1:].rename("standing"))
+
+
+def test_clusters_of_earlier_days_have_the_names_of_the_tables() -> None:
+    names = ("Champions", "Lapsed", "New")
+    ours, theirs = np.array([2, 2, 2, 0, 0, 1, 1, 1]), np.array([0, 0, 1, 1, 1, 2, 2, 0])
+    assert as_named(names, ours, theirs) == ["Lapsed", "New", "Champions"]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from ml.forecast.panel import panels
 
@@ -21,7 +22,7 @@ def frames(spark: SparkSession) -> Frames:
     """Two products over sixty days; the mug is out of stock for a day, the tea is planned to be promoted."""
     days = [FIRST + timedelta(n) for n in range(60)]
     daily = [
-        (product, day, 3 + n % 7, 0.0, product == "MUG" and n == 30)
+        (product, day, 3 + n % 7, 0.0, product == "MUG" and n == 30, "s", 1)
         for product in ("MUG", "TEA")
         for n, day in enumerate(days)
     ]
@@ -33,7 +34,9 @@ def frames(spark: SparkSession) -> Frames:
     ]
     return {
         "demand_daily": spark.createDataFrame(
-            daily, "product_id string, demand_on date, quantity bigint, discount_pct double, is_stockout boolean"
+            daily,
+            "product_id string, demand_on date, quantity bigint, discount_pct double, is_stockout boolean, "
+            "shop_id string, lines bigint",
         ),
         "promotions": spark.createDataFrame(
             plans, "product_id string, discount_pct double, starts_on date, ends_on date"
@@ -47,13 +50,14 @@ def frames(spark: SparkSession) -> Frames:
             "product_id string, category string, list_price double, __START_AT timestamp, __END_AT timestamp",
         ),
         "sales_by_country": spark.createDataFrame(
-            [("FR", 100.0), ("DE", 5.0)], "country_code string, gross_sales double"
+            [("FR", 100, "EUR"), ("DE", 5, "EUR")], "country_code string, lines bigint, currency string"
         ),
         "calendar": spark.createDataFrame(
             kept, "country_code string, calendar_on date, is_holiday boolean, is_payday boolean, special_day string"
         ),
         "sales_daily": spark.createDataFrame(
-            [(day, 100.0) for day in days if day.weekday() != 6], "sold_on date, net_revenue double"
+            [("s", day, 100.0, "EUR", 9) for day in days if day.weekday() != 6],
+            "shop_id string, sold_on date, net_revenue double, currency string, lines bigint",
         ),
     }
 
@@ -110,6 +114,8 @@ def test_weeks_without_a_report_are_zeros_and_drivers_are_columns(
             "W",
             10.0 if n < 3 else None,
             [("is_holiday", float(n % 2))] + [("price", 2.0)] * (n < 3),
+            "s",
+            int(n < 3),
         )
         for store in (1, 2)
         for n, week in enumerate(weeks)
@@ -118,10 +124,45 @@ def test_weeks_without_a_report_are_zeros_and_drivers_are_columns(
     table = spark.createDataFrame(
         rows,
         "series_id string, product_id string, period_on date, frequency string, demand double, "
-        "drivers array<struct<driver: string, value: double>>",
+        "drivers array<struct<driver: string, value: double>>, shop_id string, reports bigint",
     )
     panel = panels.of_periods({"demand_periods": table})
     assert (panel.frequency, panel.covariates, len(panel.cube.dates) - panel.cube.length) == ("W", ("is_holiday",), 13)
     assert panel.cube.y.tolist() == [[10.0, 10.0, 10.0], [10.0, 0.0, 10.0]]
     said = "price: no values after 2024-01-19, so forecasts do without; deliver what is planned for the periods to come"
     assert [record.message for record in caplog.records if record.name == "shoplake"] == [said]
+
+
+def in_two_currencies(frames: Frames) -> Frames:
+    """A tenth of what is sold is paid in yen: a second row of each day of the mug, and of the shop."""
+    daily, sales = frames["demand_daily"], frames["sales_daily"]
+    yen = daily.where("product_id = 'MUG'").withColumns({"quantity": F.lit(2), "is_stockout": F.lit(False)})
+    paid = sales.withColumns({"net_revenue": F.lit(90_000.0), "currency": F.lit("JPY"), "lines": F.lit(1)})
+    late = sales.limit(1).withColumns({"sold_on": F.lit(FIRST + timedelta(59)), "currency": F.lit("JPY")})
+    return {
+        **frames,
+        "demand_daily": daily.unionByName(yen),
+        "sales_daily": sales.unionByName(paid).unionByName(late.withColumn("lines", F.lit(1))),
+    }
+
+
+def test_pieces_are_pieces_in_every_currency_and_revenue_is_of_the_main_one(frames: Frames) -> None:
+    both = in_two_currencies(frames)
+    one, two = (panels.of_products(each).frame.set_index(["series_id", "on"])["y"] for each in (frames, both))
+    assert (two["MUG"].dropna() - one["MUG"].dropna()).unique().tolist() == [2.0]
+    assert two["MUG"].isna().sum() == one["MUG"].isna().sum()  # out of stock is out of stock
+    assert two["TEA"].equals(one["TEA"])
+    pd.testing.assert_frame_equal(panels.of_revenue(both).frame, panels.of_revenue(frames).frame)
+
+
+def test_a_row_of_next_year_does_not_move_today(frames: Frames, caplog: pytest.LogCaptureFixture) -> None:
+    late = F.lit(FIRST + timedelta(400))
+    daily, sales = (frames[name] for name in ("demand_daily", "sales_daily"))
+    odd = {
+        **frames,
+        "demand_daily": daily.unionByName(daily.limit(1).withColumn("demand_on", late)),
+        "sales_daily": sales.unionByName(sales.limit(1).withColumns({"sold_on": late, "lines": F.lit(1)})),
+    }
+    pd.testing.assert_frame_equal(panels.of_products(odd).frame, panels.of_products(frames).frame)
+    pd.testing.assert_frame_equal(panels.of_revenue(odd).frame, panels.of_revenue(frames).frame)
+    assert "1 rows after 2024-02-29 are left out" in caplog.text
