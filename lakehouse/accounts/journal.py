@@ -1,20 +1,22 @@
 """The accounts: what became of every row and every penny of a batch, and the ops tables that show it.
 
 A batch first writes down in `ops/_journal` what it is about to do, then what it has done; `flush` moves that into the
-Delta tables of `ops`. So a run that is killed at any moment loses no account and counts none twice.
+Delta tables of `ops`. So a run that is killed at any moment loses no account and counts none twice. Journals are
+written through to the disk; one that is damaged all the same is set aside, and its batch accounted for by its commit.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from lakehouse.accounts.ops_tables import TABLES, WIDE_MONEY
+from lakehouse.accounts.ops_tables import MONEY, TABLES
 from lakehouse.declare.table import Table
 from lakehouse.store import arrow, delta, durable
 from lakehouse.store.lake import Lake
@@ -38,18 +40,20 @@ class Journal:
         self.rows.setdefault(table.name, []).extend(rows)
 
     def save(self) -> None:
-        """Write the file whole or not at all."""
-        content = asdict(self) | {"path": str(self.path)}
-        durable.write_text(self.path, json.dumps(content, default=_encode))
+        """Write the file whole or not at all, through to the disk."""
+        durable.write(self.path, json.dumps(asdict(self) | {"path": str(self.path)}, default=encode))
 
     @classmethod
     def load(cls, path: Path) -> Journal:
-        """Read a file that `save` wrote."""
-        content = json.loads(path.read_text())
-        return cls(**(content | {"path": path}))
+        """Read a file that `save` wrote; anything else is a `ValueError`."""
+        try:
+            return cls(**(json.loads(path.read_text()) | {"path": path}))
+        except TypeError as error:
+            raise ValueError(str(error)) from error
 
 
-def _encode(value: Any) -> Any:
+def encode(value: Any) -> Any:
+    """How a journal writes what JSON does not know."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Decimal):
@@ -58,30 +62,48 @@ def _encode(value: Any) -> Any:
 
 
 def journals(lake: Lake) -> Iterator[Journal]:
-    """All journals of the warehouse, oldest first."""
+    """All journals of the warehouse that can be read, oldest first."""
     for path in sorted(lake.journal.glob("*.json")):
-        try:
+        with suppress(FileNotFoundError, ValueError):  # flushed by another run meanwhile; or broken, see `set_aside`
             yield Journal.load(path)
-        except FileNotFoundError:
-            continue  # another run has flushed it meanwhile
-        except (ValueError, TypeError):  # cut off, empty or overwritten: by a disk that lost what it had promised
-            _set_aside(lake, path)
 
 
-def _set_aside(lake: Lake, path: Path) -> None:
-    """Keep a journal that cannot be read, out of the way, and say what that means."""
-    kept = lake.journal / "broken" / path.name
-    kept.parent.mkdir(exist_ok=True)
-    path.replace(kept)
-    lake.say(
-        f"the journal {path.name} cannot be read and lies in {kept.parent} now; if its batch was published, its rows "
-        "are in the table and missing in ops.row_ledger, else they are read again"
-    )
+def set_aside(lake: Lake) -> None:
+    """Move journals that cannot be read to `broken`, and say so."""
+    for path in sorted(lake.journal.glob("*.json")):
+        with suppress(FileNotFoundError):
+            try:
+                Journal.load(path)
+            except ValueError:
+                size = path.stat().st_size
+                _broken(lake).mkdir(exist_ok=True)
+                path.replace(_broken(lake) / path.name)
+                lake.say(
+                    f"ops/_journal/{path.name} is damaged ({size} bytes) and was moved to ops/_journal/broken: if its "
+                    "batch was published, its account is taken from the table's commit; if not, it is read again; a "
+                    "row of ops.runs or ops.model_moves is lost"
+                )
+
+
+def broken_batches(lake: Lake) -> set[str]:
+    """The batches whose journals were set aside, and that have not been accounted for since."""
+    return {path.stem for path in _broken(lake).glob("*.json")}
+
+
+def close_broken(lake: Lake, batch_id: str) -> None:
+    """Note that a batch was accounted for without its journal."""
+    with suppress(FileNotFoundError):
+        (_broken(lake) / f"{batch_id}.json").rename(_broken(lake) / f"{batch_id}.rebuilt")
+
+
+def _broken(lake: Lake) -> Path:
+    return lake.journal / "broken"
 
 
 def flush(lake: Lake) -> None:
     """Move every finished journal into the ops tables, once, whoever wrote it."""
     with locked(lake, "ops.journal"):
+        set_aside(lake)
         done = [j for j in journals(lake) if j.state == "done"]
         for table in TABLES:
             rows = [row for journal in done for row in journal.rows.get(table.name, [])]
@@ -107,8 +129,8 @@ def _decode(value: Any, kind: str) -> Any:
         return None
     if kind == "TIMESTAMP":
         return datetime.fromisoformat(value)
-    if kind == WIDE_MONEY:
+    if kind == MONEY:
         return Decimal(value)
-    if kind.endswith(f"{WIDE_MONEY}>"):
+    if kind.endswith(f"{MONEY}>"):
         return {key: Decimal(amount) for key, amount in value.items()}
     return value

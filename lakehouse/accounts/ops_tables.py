@@ -52,6 +52,7 @@ ROW_LEDGER = _ops(
     ("amount_inserted", WIDE_MONEY, "money in the rows inserted"),
     ("amount_updated", WIDE_MONEY, "money in the rows updated, as they are now"),
     ("amount_unchanged", WIDE_MONEY, "money in the rows that were there already"),
+    ("is_rebuilt", "BOOLEAN", "true where the journal was lost and the account was taken from the table's commit"),
 )
 
 

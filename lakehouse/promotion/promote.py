@@ -3,7 +3,7 @@
 Nothing else writes a table. A batch is staged once; the gate looks at the staged rows and the table is written from
 them. The batch's journal is written before the commit and finished after it, so a run that is killed at any moment is
 healed by the next one: a batch whose commit is in the table is finalized from its journal, any other is discarded and
-read again.
+read again. A batch whose journal is damaged is finalized from what its commit tells.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pyspark.sql.types import StructType
 
 from lakehouse.accounts import ops_tables
 from lakehouse.accounts.account import ZERO, Account, account_from
-from lakehouse.accounts.journal import Journal, journals
+from lakehouse.accounts.journal import Journal, close_broken, journals, set_aside
 from lakehouse.declare.conform import pseudonym
 from lakehouse.declare.table import Step, Table
 from lakehouse.errors import AccountsImbalance, GateBlocked
 from lakehouse.intake.files import FileReport
-from lakehouse.promotion import gate, quarantine
+from lakehouse.promotion import gate, quarantine, rebuilt
 from lakehouse.promotion.gate import Finding
 from lakehouse.promotion.stage import REPLACED, stage_files, stage_rows
 from lakehouse.promotion.staged import Staged
@@ -87,6 +87,7 @@ def promote(lake: Lake, step: Step, *, full: bool = False, inputs: Path | None =
 
 def recover(lake: Lake, table: Table) -> None:
     """Finalize or discard what a killed run left behind for a table. The caller holds the table's lock."""
+    set_aside(lake)
     for journal in journals(lake):
         if journal.table == table.name and journal.state == "staged":
             if _is_published(lake, table, journal):
@@ -96,8 +97,27 @@ def recover(lake: Lake, table: Table) -> None:
                 _finalize(lake, table, journal, again=True)
             else:
                 _discard(lake, table, journal)
+    for batch in rebuilt.unaccounted(lake, table):
+        _rebuild(lake, table, batch)
     # What is left is of a batch that was discarded, or had no journal yet.
     shutil.rmtree(lake.staging(table), ignore_errors=True)
+
+
+def _rebuild(lake: Lake, table: Table, batch: log.Head) -> None:
+    """Account for a published batch without its journal."""
+    batch_id = batch.batch_id or ""
+    journal = rebuilt.journal_of(lake, table, batch)
+    if journal is None:
+        lake.say(f"{table.name}: the journal of batch {batch_id} is lost and its commit does not tell its account")
+    else:
+        lake.say(f"{table.name}: the journal of batch {batch_id} is lost; its account is taken from its commit")
+        _finalize(lake, table, journal, again=True)
+        if lost := rebuilt.refusals_lost(lake, table, batch):
+            lake.say(
+                f"{table.name}: {lost} of the rows that batch {batch_id} refused are not in its quarantine under this "
+                "batch; a run with --full looks at all rows again"
+            )
+    close_broken(lake, batch_id)
 
 
 def _is_published(lake: Lake, table: Table, journal: Journal) -> bool:
@@ -199,11 +219,7 @@ def _note_batch(lake: Lake, staged: Staged, journal: Journal) -> None:
         before = staged.consumed.get(table)
         row = {"source_table": table, "from_version": before, "until_version": version}
         journal.add(ops_tables.LINEAGE, facts | row)
-    journal.notes = {
-        "account": asdict(staged.account),
-        "replaces": staged.full or staged.groups is None,
-        "repeats": bool(staged.step.reads),
-    }
+    journal.notes = {"account": asdict(staged.account), **rebuilt.flags(staged)}
     journal.save()
 
 
@@ -223,6 +239,7 @@ def _publish(lake: Lake, staged: Staged, head: log.Head | None) -> None:
     progress = dict(head.progress) if head else {}
     progress[step.name] = staged.versions
     metadata = {"batch_id": staged.batch_id, "run_id": lake.run_id, "step": step.name, "progress": progress}
+    metadata |= rebuilt.facts(staged, lake.clock().isoformat())
     rows = _finished(lake, table, staged.rows(lake, "accepted"))
     if table.write == "append" or head is None:
         delta.append(lake, table, rows, metadata)
@@ -263,11 +280,13 @@ def _finalize(lake: Lake, table: Table, journal: Journal, *, again: bool = False
     """
     account = account_from(journal.notes["account"])
     folder = lake.staging(table)
-    quarantine.keep(lake, table, journal, folder, again=again)
+    is_rebuilt = "is_rebuilt" in journal.notes
+    if not is_rebuilt or (folder.is_dir() and _is_published(lake, table, journal)):
+        quarantine.keep(lake, table, journal, folder, again=again)
     if lake.ledger:
-        commit = _count_published(lake, table, account)
+        commit = _count_published(lake, table, account, journal.batch_id)
         account.check_published(journal.step)
-        journal.add(ops_tables.ROW_LEDGER, _facts(lake, journal) | asdict(account))
+        journal.add(ops_tables.ROW_LEDGER, _facts(lake, journal) | asdict(account) | {"is_rebuilt": is_rebuilt})
         for row in journal.rows.get(ops_tables.LINEAGE.name, []):
             row["target_version"] = commit.version
     journal.state = "done"
@@ -276,12 +295,15 @@ def _finalize(lake: Lake, table: Table, journal: Journal, *, again: bool = False
     return account
 
 
-def _count_published(lake: Lake, table: Table, account: Account) -> log.Commit:
+def _count_published(lake: Lake, table: Table, account: Account, batch_id: str) -> log.Commit:
     """What the commit did, by Delta's own count; the money by the table's change feed."""
-    head = log.head(lake, table.name)
-    if head is None:
-        raise AccountsImbalance(f"{table.name} vanished while a batch was being finalized; restore it and run again")
-    commit = head.commit
+    batch = next((batch for batch in log.batches(lake, table.name) if batch.batch_id == batch_id), None)
+    if batch is None:
+        raise AccountsImbalance(
+            f"{table.name}: the commit of batch {batch_id} vanished while it was being finalized; restore the table's "
+            "_delta_log from a backup and run again"
+        )
+    commit = batch.commit
     account.rows_inserted, account.rows_updated, account.rows_deleted = commit.inserted, commit.updated, commit.deleted
     account.rows_unchanged = account.rows_accepted - commit.inserted - commit.updated
     if account.amount_read is not None and table.amount:

@@ -32,11 +32,19 @@ def parts(lake: Lake, table: Table, columns: Sequence[str]) -> Iterator[pa.Table
 
 
 def rows(lake: Lake, table: Table, where: tuple[str, str, Any] | None = None) -> pa.Table:
-    """The rows of a small table, such as those of ops, or some (`("step", "=", name)`); none before a first commit."""
+    """The rows of a small table, such as those of ops, or some (`("step", "=", name)`); none before a first commit.
+
+    A column that an older warehouse does not have yet is null.
+    """
     columns = list(table.all_columns)
     if not log.exists(lake, table.name):
         return pa.table({name: [] for name in columns})
-    return DeltaTable(lake.path(table)).to_pyarrow_table(columns=columns, filters=[where] if where else None)
+    found = DeltaTable(lake.path(table))
+    held = {field.name for field in found.schema().fields}
+    rows = found.to_pyarrow_table(columns=[c for c in columns if c in held], filters=[where] if where else None)
+    for name in (c for c in columns if c not in held):
+        rows = rows.append_column(name, pa.nulls(len(rows)))
+    return rows.select(columns)
 
 
 def changed_amounts(lake: Lake, table: Table, amount: str, version: int) -> dict[str, Decimal]:

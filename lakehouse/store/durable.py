@@ -1,31 +1,46 @@
-"""Small files that must survive a power cut: written whole or not at all, and on the disk before others need them."""
+"""Files that are whole or not there, and survive a power cut: what the accounts stand on is written through here."""
 
 from __future__ import annotations
 
-import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_text(path: Path, text: str, mode: int = 0o644, *, once: bool = False) -> None:
-    """Write a file under another name, bring it to the disk, and give it its name; then bring the folder there.
+def write(path: Path, text: str) -> None:
+    """Replace a file by another content, whole or not at all, and return when it is on the disk."""
+    scratch = path.with_name(f"{path.name}.part")
+    _fill(scratch, text, 0o666)
+    scratch.replace(path)
+    sync([path.parent])
 
-    With `once`, a file that is there stays as it is, also one that another process has just made.
-    """
+
+def create(path: Path, text: str, mode: int) -> bool:
+    """Make a file with a content, whole, on the disk; false where there is one already, which is left as it is."""
     scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    _fill(scratch, text, mode)
+    try:
+        os.link(scratch, path)
+    except FileExistsError:
+        return False
+    finally:
+        scratch.unlink()
+    sync([path.parent])
+    return True
+
+
+def sync(paths: Iterable[Path]) -> None:
+    """Return when files are on the disk; of a folder, the names in it."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _fill(path: Path, text: str, mode: int) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    if once:
-        with contextlib.suppress(FileExistsError):
-            os.link(scratch, path)
-        scratch.unlink()
-    else:
-        scratch.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

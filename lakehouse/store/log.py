@@ -28,13 +28,15 @@ class Commit:
 class Head:
     """Where a table stands: its newest version; the last batch, its commit, and what each step has consumed by then.
 
-    `progress` is step -> table read -> version. Commits of maintenance are passed over.
+    `progress` is step -> table read -> version, `told` all that the batch wrote into its commit. Commits of maintenance
+    are passed over.
     """
 
     version: int
     commit: Commit
     batch_id: str | None = None
     progress: dict[str, dict[str, int]] = field(default_factory=dict)
+    told: dict[str, Any] = field(default_factory=dict)
 
 
 def exists(lake: Lake, name: str) -> bool:
@@ -45,12 +47,23 @@ def exists(lake: Lake, name: str) -> bool:
 def head(lake: Lake, name: str) -> Head | None:
     """Where a table stands, or None before its first commit."""
     newest = None
-    for commit, metadata in commits(lake, name):
+    for commit, told in _told(lake, name):
         newest = newest or commit
-        if metadata and metadata.startswith('{"batch_id"'):
-            told = json.loads(metadata)
-            return Head(newest.version, commit, told["batch_id"], told["progress"])
+        if told:
+            return Head(newest.version, commit, told["batch_id"], told["progress"], told)
     return Head(newest.version, newest) if newest else None
+
+
+def batches(lake: Lake, name: str) -> Iterator[Head]:
+    """Every batch whose commit is still in the log, newest first, as the table stood after it."""
+    for commit, told in _told(lake, name):
+        if told:
+            yield Head(commit.version, commit, told["batch_id"], told["progress"], told)
+
+
+def _told(lake: Lake, name: str) -> Iterator[tuple[Commit, dict[str, Any] | None]]:
+    for commit, metadata in commits(lake, name):
+        yield commit, json.loads(metadata) if metadata and metadata.startswith('{"batch_id"') else None
 
 
 def commits(lake: Lake, name: str) -> Iterator[tuple[Commit, str | None]]:

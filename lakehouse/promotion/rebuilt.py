@@ -1,0 +1,92 @@
+"""A journal that was lost, made again from what its batch wrote into the table's commit.
+
+The verdicts of the gate are not in it: they stay lost. What was refused lies in staging until the batch is finalized.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from lakehouse.accounts import ops_tables
+from lakehouse.accounts.journal import Journal, broken_batches, encode
+from lakehouse.declare.table import Table
+from lakehouse.promotion.quarantine import quarantine_of
+from lakehouse.promotion.stage import REPLACED
+from lakehouse.promotion.staged import Staged
+from lakehouse.store import arrow, log
+from lakehouse.store.lake import Lake
+
+FILE_COLUMNS = (
+    "file",
+    "file_id",
+    "size_bytes",
+    "lines",
+    "header_lines",
+    "blank_lines",
+    "continuation_lines",
+    "records",
+    "broken",
+)
+"""What a commit says of each file that it loaded, in this order."""
+
+
+def facts(staged: Staged, at: str) -> dict[str, Any]:
+    """What a commit must say so that its batch can be accounted for without its journal."""
+    account = {name: value for name, value in asdict(staged.account).items() if value is not None and value != {}}
+    files = [
+        [row[name] for name in FILE_COLUMNS]
+        for row in staged.notes.get(ops_tables.FILES.name, [])
+        if row["status"] == "loaded"
+    ]
+    told: dict[str, Any] = json.loads(json.dumps({"at": at, "account": account}, default=encode))
+    return told | {"consumed": staged.consumed, "notes": flags(staged)} | ({"files": files} if files else {})
+
+
+def flags(staged: Staged) -> dict[str, bool]:
+    """How the quarantine of a batch is kept: whether it replaces all refusals of its step, or may repeat some."""
+    return {"replaces": staged.full or staged.groups is None, "repeats": bool(staged.step.reads)}
+
+
+def unaccounted(lake: Lake, table: Table) -> Iterator[log.Head]:
+    """Batches that the table holds and whose journals were lost, oldest first."""
+    lost = broken_batches(lake)
+    if lost:
+        yield from reversed([batch for batch in log.batches(lake, table.name) if batch.batch_id in lost])
+
+
+def journal_of(lake: Lake, table: Table, batch: log.Head) -> Journal | None:
+    """The journal of a published batch as its commit tells it; None where an older version wrote the commit."""
+    told = batch.told
+    if "account" not in told or batch.batch_id is None:
+        return None
+    journal = Journal(lake.journal / f"{batch.batch_id}.json", batch.batch_id, table.name, told["step"])
+    shared = {"run_id": told["run_id"], "batch_id": batch.batch_id, "table": table.name, "step": told["step"]}
+    shared["at"] = told["at"]
+    for source, version in told["progress"][told["step"]].items():
+        if source == REPLACED:
+            continue
+        row = {"source_table": source, "from_version": told["consumed"].get(source), "until_version": version}
+        journal.add(ops_tables.LINEAGE, shared | row)
+    journal.add(ops_tables.FILES, *file_rows(batch, table))
+    journal.notes = {"account": told["account"], **told["notes"], "is_rebuilt": True}
+    return journal
+
+
+def file_rows(batch: log.Head, table: Table) -> list[dict[str, Any]]:
+    """The rows of ops.files about the files that a batch loaded."""
+    told = batch.told
+    shared = {"run_id": told["run_id"], "batch_id": batch.batch_id, "table": table.name, "step": told["step"]}
+    shared |= {"status": "loaded", "message": ""}
+    return [shared | {"at": told["at"]} | dict(zip(FILE_COLUMNS, file, strict=True)) for file in told.get("files", [])]
+
+
+def refusals_lost(lake: Lake, table: Table, batch: log.Head) -> int:
+    """How many rows a batch refused and its quarantine does not show: lost, or there since an earlier batch."""
+    refused: int = batch.told["account"].get("rows_quarantined", 0)
+    if not refused:
+        return 0
+    kept = len(arrow.rows(lake, quarantine_of(table), ("_batch_id", "=", batch.batch_id)))
+    return max(refused - kept, 0)

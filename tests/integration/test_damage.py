@@ -1,0 +1,175 @@
+"""Damage of any file is found at the next run, told in one message, and healed or left to be healed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs.steps import ALL
+from lakehouse.promotion import promote
+from lakehouse.run import runner
+from lakehouse.run.options import choose
+from lakehouse.run.runner import Report
+from lakehouse.store.lake import Lake
+from tests.integration.warehouse import (
+    accounts,
+    content,
+    differences,
+    done,
+    lake_at,
+    refusals,
+    rows,
+    run,
+)
+
+STEPS = choose(ALL, "shop", "silver.payments")
+BRONZE, SILVER = "bronze.shop_payments", "silver.payments"
+COUNTS = ("rows_read", "rows_accepted", "rows_quarantined", "rows_inserted", "rows_updated", "amount_accepted")
+
+
+def deliver_payments(folder: Path, *days: int) -> Path:
+    """A file of four payments for each day, of which silver refuses one; a line of each is blank."""
+    target = folder / "payments"
+    target.mkdir(parents=True, exist_ok=True)
+    for day in days:
+        lines = [
+            "payment_id,order_id,paid_at,method,amount,currency,status",
+            f"P{day}-1,N{day},2024-01-{day:02} 08:00:00,card,10.00,EUR,captured",
+            f"P{day}-2,N{day},2024-01-{day:02} 09:00:00,card,{day}.50,EUR,captured",
+            "",
+            f"P{day}-3,N{day},2024-01-{day:02} 10:00:00,shells,7.00,EUR,captured",
+            f"P{day}-4,N{day},2024-01-{day:02} 11:00:00,card,-3.00,EUR,refunded",
+        ]
+        (target / f"payments_2024-01-{day:02}.csv").write_text("\n".join([*lines, ""]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse that two days of payments were taken into, one after the other, and its input folder."""
+    root = tmp_path_factory.mktemp("damage")
+    lake = lake_at(spark, root / "warehouse")
+    for day in (1, 2):
+        done(run(lake, deliver_payments(root / "in", day), steps=STEPS))
+    return root
+
+
+class Shop:
+    """A copy of the warehouse, its input folder, and all that its runs say."""
+
+    def __init__(self, spark: SparkSession, folder: Path) -> None:
+        self.said: list[str] = []
+        self.warehouse, self.inputs = folder / "warehouse", folder / "in"
+        self.lake: Lake = lake_at(spark, self.warehouse, say=self.said.append)
+
+    def run(self, *, full: bool = False) -> Report:
+        return run(self.lake, self.inputs, steps=STEPS, full=full)
+
+    def log(self, table: str) -> list[Path]:
+        return sorted(self.warehouse.joinpath(*table.split("."), "_delta_log").glob("*.json"))
+
+
+@pytest.fixture
+def shop(spark: SparkSession, base: Path, tmp_path: Path) -> Iterator[Shop]:
+    shutil.copytree(base, tmp_path / "copied")
+    yield Shop(spark, tmp_path / "copied")
+    shutil.rmtree(tmp_path / "copied")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(spark: SparkSession, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """The warehouse after a third day to which nothing happened."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "copied"
+    shutil.copytree(base, folder)
+    found = Shop(spark, folder)
+    deliver_payments(found.inputs, 3)
+    done(found.run())
+    return found
+
+
+def counts(warehouse: Path) -> list[tuple[object, ...]]:
+    """What the ledger says of each batch; nothing where an account does not balance."""
+    found = accounts(warehouse)
+    assert [row for row in found if any(differences(row).values())] == []
+    return sorted((row["table"], *(row[name] for name in COUNTS)) for row in found)
+
+
+def same(shop: Shop, expected: Shop) -> None:
+    """Every row, refusal and account is there, once."""
+    for table in (BRONZE, SILVER):
+        assert content(shop.warehouse, table) == content(expected.warehouse, table)
+        assert refusals(shop.warehouse, table) == refusals(expected.warehouse, table)
+    assert counts(shop.warehouse) == counts(expected.warehouse)
+    for table, names in {
+        "ops.lineage": ("table", "source_table", "from_version", "until_version", "target_version"),
+        "ops.files": ("file", "file_id", "status", "lines", "blank_lines"),
+    }.items():
+        found, wanted = (
+            sorted((tuple(row[name] for name in names) for row in rows(each.warehouse, table)), key=str)
+            for each in (shop, expected)
+        )
+        assert found == wanted, table
+
+
+# --- journals ---------------------------------------------------------------------------------------------------------
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "cut": lambda text: text[: len(text) // 2],
+    "zeros": lambda text: b"\0" * len(text),
+    "another shape": lambda _: b'{"a": 1}',
+}
+
+
+class Killed(BaseException):
+    """A run ends here, as if it were killed: nobody catches it."""
+
+
+def stopped(shop: Shop, monkeypatch: pytest.MonkeyPatch, after: str) -> Path:
+    """Take all into bronze, and end silver's promotion after a part of it; returns its journal."""
+    done(run(shop.lake, shop.inputs, steps=STEPS[:-1]))
+    part = getattr(promote, after)
+
+    def last(*arguments: object, **options: object) -> None:
+        part(*arguments, **options)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(promote, after, last)
+        patched.setattr(runner, "flush", lambda _: None)  # a run that is killed does not come to it
+        with pytest.raises(Killed):
+            run(shop.lake, shop.inputs, steps=STEPS[-1:])
+    found = [path for path in (shop.warehouse / "ops" / "_journal").glob("*.json") if is_of(path, SILVER)]
+    (journal,) = found
+    return journal
+
+
+def is_of(journal: Path, table: str) -> bool:
+    found: bool = json.loads(journal.read_text())["table"] == table
+    return found
+
+
+@pytest.mark.parametrize(
+    ("after", "damage"),
+    [("_note_batch", "empty"), ("_finalize", "empty"), *(("_publish", damage) for damage in DAMAGES)],
+)
+def test_a_batch_whose_journal_is_damaged_is_accounted_for_all_the_same(
+    shop: Shop, undisturbed: Shop, monkeypatch: pytest.MonkeyPatch, after: str, damage: str
+) -> None:
+    deliver_payments(shop.inputs, 3)
+    journal = stopped(shop, monkeypatch, after)
+    batch = journal.stem
+    journal.write_bytes(DAMAGES[damage](journal.read_bytes()))
+    done(shop.run())
+    same(shop, undisturbed)
+    (told,) = [text for text in shop.said if f"{journal.name} is damaged" in text]
+    assert "moved to ops/_journal/broken" in told
+    rebuilt = {row["batch_id"] for row in accounts(shop.warehouse) if row["is_rebuilt"]}
+    assert rebuilt == (set() if after == "_note_batch" else {batch})
+    done(shop.run())
+    same(shop, undisturbed)
