@@ -253,7 +253,7 @@ def _finished(lake: Lake, table: Table, rows: DataFrame) -> DataFrame:
     """The rows as they are stored: staged helpers dropped, personal data pseudonymised."""
     personal = [f.name for f in table.fields if f.personal]
     if personal:
-        key = lake.pseudonym_key()
+        key = lake.pseudonym_key(in_use=log.exists(lake, table.name))
         rows = rows.withColumns({name: pseudonym(F.col(name), key) for name in personal})
     return rows.select(*table.all_columns)
 

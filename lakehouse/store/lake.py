@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from lakehouse.clock import Clock, system_clock
 from lakehouse.declare.table import Table
 from lakehouse.errors import UsageError
 from lakehouse.settings import Settings
-from lakehouse.store import durable
+from lakehouse.store.key import key_of
 
 
 def new_id(clock: Clock) -> str:
@@ -67,34 +66,12 @@ class Lake:
         """Folder in which a batch of a table is built before its gate; one at a time, by who holds the table's lock."""
         return self.warehouse / "ops" / "_staging" / table.name
 
-    def pseudonym_key(self) -> str:
+    def pseudonym_key(self, *, in_use: bool = False) -> str:
         """The secret by which personal data is pseudonymised; made once per warehouse unless it is configured.
 
-        A fingerprint of it stands in the warehouse. A key that is gone, empty or another one is a `UsageError`: people
-        would get other pseudonyms without a word.
+        `in_use` says that there are pseudonyms already. A key that is empty, gone or another one is a `UsageError`.
         """
-        ops = self.warehouse / "ops"
-        path, stamp = ops / "pseudonym.key", ops / "pseudonym.fingerprint"
-        key = self.settings.pseudonym_key
-        if key is None and not path.exists() and not stamp.exists():
-            durable.write_text(path, secrets.token_hex(32), 0o600, once=True)
-        if key is None and path.exists():
-            key = path.read_text().strip()
-        if not key:
-            state = "empty" if path.exists() else "gone"
-            raise UsageError(
-                f"the key of the pseudonyms, {path}, is {state}; restore it from a backup,"
-                f" or remove {stamp.name} to begin with a new one (run with --full then: all pseudonyms change)"
-            )
-        fingerprint = hmac.new(key.encode(), b"fingerprint", "sha256").hexdigest()[:16]
-        if not stamp.exists():
-            durable.write_text(stamp, fingerprint, once=True)
-        if stamp.read_text().strip() != fingerprint:
-            raise UsageError(
-                f"the key of the pseudonyms is not the one that this warehouse was made with ({stamp}); configure that"
-                f" one, or remove {stamp.name} to go on with this one (run with --full then: all pseudonyms change)"
-            )
-        return key
+        return key_of(self.warehouse, self.settings.pseudonym_key, in_use=in_use)
 
     def _made(self, *parts: str) -> Path:
         folder = self.warehouse.joinpath(*parts)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from rich.console import Console
 
 from bronze.shop.customers import MEANINGS
+from jobs.steps import ALL
+from lakehouse.run.console import run_shown
+from lakehouse.run.options import choose
+from lakehouse.run.runner import Report
+from lakehouse.store.lake import Lake
 from synthetic.layout import FEEDS
 from tests.integration.conftest import Promoted
 from tests.integration.test_planted_dirt import planted
@@ -130,3 +138,23 @@ def test_no_raw_value_of_a_person_is_in_silver_or_gold(promoted: Promoted) -> No
         assert {text for text in texts & raw if "@" in text or len(text) > 12} == set(), name
     texts = {v for row in rows(promoted.warehouse, "silver.customers") for v in row.values() if isinstance(v, str)}
     assert texts & raw == set()
+
+
+def test_personal_data_is_not_published_by_another_key(spark: SparkSession, tmp_path: Path) -> None:
+    def take_in(key: str) -> Report:
+        settings = replace(lake_at(spark, tmp_path / "warehouse").settings, pseudonym_key=key)
+        lake = Lake(spark, tmp_path / "warehouse", settings)
+        steps = choose(ALL, "shop", "silver.customers")
+        return run_shown(lake, steps, Console(file=StringIO()), inputs=tmp_path / "input")
+
+    deliver(tmp_path / "input", "1", ANNA | at(1))
+    done(take_in("one key"))
+    (anna,) = history(tmp_path / "warehouse", "C1")
+    deliver(tmp_path / "input", "2", ANNA | at(2) | {"city": "Bonn"})
+    report = take_in("another key")
+    assert report.exit_code == 2
+    assert "pseudonym_key in conf/ has the fingerprint " in report.errors[0][1]
+    assert history(tmp_path / "warehouse", "C1") == [anna]
+    done(take_in("one key"))
+    assert {row["email"] for row in history(tmp_path / "warehouse", "C1")} == {anna["email"]}
+    assert len(history(tmp_path / "warehouse", "C1")) == 2
