@@ -24,6 +24,10 @@ class LockTimeout(LakehouseError):
     """Another process holds a table for longer than this one may wait. Exit code 1."""
 
 
+class TableDamaged(LakehouseError):
+    """Files of a table are damaged or gone; it is not read until it is restored or built again. Exit code 1."""
+
+
 class GateBlocked(LakehouseError):
     """A quality gate refused a batch: the old version stays visible, the batch stays pending. Exit code 3."""
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from lakehouse.accounts.ops_tables import MONEY, TABLES
 from lakehouse.declare.table import Table
-from lakehouse.store import arrow, delta, durable
+from lakehouse.store import arrow, delta, durable, log, versions
 from lakehouse.store.lake import Lake
 from lakehouse.store.locks import locked
 
@@ -103,14 +103,26 @@ def _broken(lake: Lake) -> Path:
 def flush(lake: Lake) -> None:
     """Move every finished journal into the ops tables, once, whoever wrote it."""
     with locked(lake, "ops.journal"):
+        for table in TABLES:
+            versions.check(lake, table.name)
         set_aside(lake)
         done = [j for j in journals(lake) if j.state == "done"]
         for table in TABLES:
             rows = [row for journal in done for row in journal.rows.get(table.name, [])]
             if rows:
                 _append_new(lake, table, rows)
+                _through(lake, table)
         for journal in done:
             journal.path.unlink(missing_ok=True)
+
+
+def _through(lake: Lake, table: Table) -> None:
+    """Let what a table got be on the disk before the journals go that told it too."""
+    head = log.head(lake, table.name)
+    if head is not None:
+        durable.sync(log.files_of(lake, table.name, head.version))
+        durable.sync([Path(lake.path(table)), Path(lake.path(table), "_delta_log")])
+    versions.note(lake, table.name)
 
 
 def _append_new(lake: Lake, table: Table, rows: list[dict[str, Any]]) -> None:

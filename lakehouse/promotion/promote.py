@@ -29,7 +29,7 @@ from lakehouse.promotion import gate, quarantine, rebuilt
 from lakehouse.promotion.gate import Finding
 from lakehouse.promotion.stage import REPLACED, stage_files, stage_rows
 from lakehouse.promotion.staged import Staged
-from lakehouse.store import arrow, delta, log
+from lakehouse.store import arrow, delta, log, versions
 from lakehouse.store.lake import Lake, new_id
 from lakehouse.store.locks import locked
 
@@ -54,6 +54,7 @@ def promote(lake: Lake, step: Step, *, full: bool = False, inputs: Path | None =
     """
     started = monotonic()
     with locked(lake, step.table.name):
+        _check_tables(lake, step, full)
         recover(lake, step.table)
         head = log.head(lake, step.table.name)
         batch_id = new_id(lake.clock)
@@ -85,6 +86,17 @@ def promote(lake: Lake, step: Step, *, full: bool = False, inputs: Path | None =
         return Promotion(step, account, tuple(findings), staged.files, monotonic() - started)
 
 
+def _check_tables(lake: Lake, step: Step, full: bool) -> None:
+    """Raise `TableDamaged` where a table that the step reads or writes does not stand where it did."""
+    for written in (step.table, quarantine.quarantine_of(step.table)):
+        versions.check(lake, written.name, may_be_gone=full)
+    head = log.head(lake, step.table.name)
+    consumed = {} if full or head is None else head.progress.get(step.name, {})
+    looked_up = [rule.reference for rule in step.table.row_rules if rule.reference]
+    for table in (*(read.table for read in step.reads), *looked_up):
+        versions.check(lake, table.name, consumed.get(table.name, -1))
+
+
 def recover(lake: Lake, table: Table) -> None:
     """Finalize or discard what a killed run left behind for a table. The caller holds the table's lock."""
     set_aside(lake)
@@ -109,6 +121,7 @@ def _rebuild(lake: Lake, table: Table, batch: log.Head) -> None:
     journal = rebuilt.journal_of(lake, table, batch)
     if journal is None:
         lake.say(f"{table.name}: the journal of batch {batch_id} is lost and its commit does not tell its account")
+        versions.note(lake, table.name)
     else:
         lake.say(f"{table.name}: the journal of batch {batch_id} is lost; its account is taken from its commit")
         _finalize(lake, table, journal, again=True)
@@ -238,7 +251,12 @@ def _publish(lake: Lake, staged: Staged, head: log.Head | None) -> None:
     step, table = staged.step, staged.step.table
     progress = dict(head.progress) if head else {}
     progress[step.name] = staged.versions
-    metadata = {"batch_id": staged.batch_id, "run_id": lake.run_id, "step": step.name, "progress": progress}
+    metadata: dict[str, Any] = {
+        "batch_id": staged.batch_id,
+        "run_id": lake.run_id,
+        "step": step.name,
+        "progress": progress,
+    }
     metadata |= rebuilt.facts(staged, lake.clock().isoformat())
     rows = _finished(lake, table, staged.rows(lake, "accepted"))
     if table.write == "append" or head is None:
@@ -289,6 +307,8 @@ def _finalize(lake: Lake, table: Table, journal: Journal, *, again: bool = False
         journal.add(ops_tables.ROW_LEDGER, _facts(lake, journal) | asdict(account) | {"is_rebuilt": is_rebuilt})
         for row in journal.rows.get(ops_tables.LINEAGE.name, []):
             row["target_version"] = commit.version
+    for written in (table, quarantine.quarantine_of(table)):
+        versions.note(lake, written.name)
     journal.state = "done"
     journal.save()
     shutil.rmtree(folder, ignore_errors=True)

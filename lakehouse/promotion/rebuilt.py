@@ -16,7 +16,7 @@ from lakehouse.declare.table import Table
 from lakehouse.promotion.quarantine import quarantine_of
 from lakehouse.promotion.stage import REPLACED
 from lakehouse.promotion.staged import Staged
-from lakehouse.store import arrow, log
+from lakehouse.store import arrow, log, versions
 from lakehouse.store.lake import Lake
 
 FILE_COLUMNS = (
@@ -51,8 +51,12 @@ def flags(staged: Staged) -> dict[str, bool]:
 
 
 def unaccounted(lake: Lake, table: Table) -> Iterator[log.Head]:
-    """Batches that the table holds and whose journals were lost, oldest first."""
+    """Batches that the table holds and whose journals are damaged or gone, oldest first."""
     lost = broken_batches(lake)
+    head, last = log.head(lake, table.name), versions.known(lake, table.name)
+    # What was accounted for was written down; what was not has a journal.
+    if head and head.batch_id and last and last.batch_id != head.batch_id:
+        lost |= {head.batch_id} - {path.stem for path in lake.journal.glob("*.json")}
     if lost:
         yield from reversed([batch for batch in log.batches(lake, table.name) if batch.batch_id in lost])
 

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from deltalake import DeltaTable
 from pyspark.sql.types import StructType
 
+from lakehouse.store.damage import damaged
 from lakehouse.store.lake import Lake
 
 
@@ -72,13 +74,12 @@ def commits(lake: Lake, name: str) -> Iterator[tuple[Commit, str | None]]:
     The log is read as files (Delta protocol, "Commit Provenance Information"): asking Spark for the history takes 200
     times as long, and a run asks several times per table.
     """
-    log = Path(lake.path(name), "_delta_log")
-    for path in sorted((p for p in log.glob("*.json") if p.stem.isdigit()), reverse=True):
-        actions = map(json.loads, path.read_text().splitlines())
+    for version in reversed(versions(lake, name)[0]):
+        actions = _actions(lake, name, version)
         info: dict[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
         metrics = {key: int(value) for key, value in info.get("operationMetrics", {}).items() if value.isdigit()}
         commit = Commit(
-            int(path.stem),
+            version,
             metrics.get("numTargetRowsInserted", metrics.get("numOutputRows", 0)),
             metrics.get("numTargetRowsUpdated", metrics.get("numUpdatedRows", 0)),
             metrics.get("numTargetRowsDeleted", 0),
@@ -92,3 +93,33 @@ def stored_types(lake: Lake, name: str, version: int | None = None) -> dict[str,
         return {}
     schema = json.loads(DeltaTable(lake.path(name), version).schema().to_json())
     return {f.name: f.dataType.simpleString() for f in StructType.fromJson(schema).fields}
+
+
+def versions(lake: Lake, name: str) -> tuple[list[int], int]:
+    """The versions whose commits are in a table's log, in order, and that of its newest checkpoint (-1: none)."""
+    names = [path.name for path in Path(lake.path(name), "_delta_log").glob("*") if path.name[:20].isdigit()]
+    commits = [int(found[:20]) for found in names if found[20:] == ".json"]
+    checkpoints = [int(found[:20]) for found in names if found[20:].startswith(".checkpoint.")]
+    return sorted(commits), max(checkpoints, default=-1)
+
+
+def commit_file(lake: Lake, name: str, version: int) -> Path:
+    """The file of a commit."""
+    return Path(lake.path(name), "_delta_log", f"{version:020}.json")
+
+
+def files_of(lake: Lake, name: str, version: int) -> list[Path]:
+    """The files that a commit brought: its own and those of the rows that it added."""
+    added = [unquote(action["add"]["path"]) for action in _actions(lake, name, version) if "add" in action]
+    return [commit_file(lake, name, version), *(Path(lake.path(name), path) for path in added)]
+
+
+def _actions(lake: Lake, name: str, version: int) -> list[dict[str, Any]]:
+    file = commit_file(lake, name, version)
+    try:
+        actions = [json.loads(line) for line in file.read_bytes().splitlines()]
+    except ValueError as error:
+        raise damaged(lake, name, f"{file} ({file.stat().st_size} bytes) cannot be read ({error})") from error
+    if not actions or not all(isinstance(action, dict) for action in actions):
+        raise damaged(lake, name, f"{file} ({file.stat().st_size} bytes) holds no commit")
+    return actions

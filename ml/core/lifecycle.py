@@ -23,7 +23,7 @@ from lakehouse.accounts.journal import Journal, flush
 from lakehouse.declare.table import Read
 from lakehouse.errors import LakehouseError, UsageError
 from lakehouse.run.runner import git_commit
-from lakehouse.store import arrow, delta, log
+from lakehouse.store import arrow, delta, log, versions
 from lakehouse.store.lake import Lake, new_id
 from ml.core.evidence import CHALLENGER, CHAMPION, Decision, decide
 from ml.core.experiment import Experiment, Model, Served, Trained
@@ -183,6 +183,7 @@ def _pinned(lake: Lake, experiment: Experiment, shop: str) -> tuple[dict[str, Da
     """
     frames, sources = {}, {}
     for place, read in enumerate(reads_of(experiment, shop)):
+        versions.check(lake, read.table.name)
         head = log.head(lake, read.table.name)
         if head is None and place == 0:
             raise UsageError(

@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.steps import ALL
+from lakehouse.errors import TableDamaged
 from lakehouse.promotion import promote
 from lakehouse.run import runner
 from lakehouse.run.options import choose
@@ -173,3 +174,97 @@ def test_a_batch_whose_journal_is_damaged_is_accounted_for_all_the_same(
     assert rebuilt == (set() if after == "_note_batch" else {batch})
     done(shop.run())
     same(shop, undisturbed)
+
+
+def test_a_batch_whose_journal_is_gone_is_accounted_for_all_the_same(
+    shop: Shop, undisturbed: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver_payments(shop.inputs, 3)
+    journal = stopped(shop, monkeypatch, "_publish")
+    journal.unlink()
+    done(shop.run())
+    same(shop, undisturbed)
+    assert [row["batch_id"] for row in accounts(shop.warehouse) if row["is_rebuilt"]] == [journal.stem]
+
+
+# --- the log of a table -----------------------------------------------------------------------------------------------
+
+
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+def to(content: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        path.write_bytes(content(path.read_bytes()))
+
+    return change
+
+
+LOG_DAMAGES: dict[str, Callable[[Path], None]] = {
+    "gone": gone,
+    "empty": to(lambda _: b""),
+    "zeros": to(lambda text: b"\0" * len(text)),
+    "cut": to(lambda text: text[: len(text) // 2]),
+    "cut after its first line": to(lambda text: text.splitlines(keepends=True)[0]),
+    "the whole log gone": lambda path: shutil.rmtree(path.parent),
+}
+
+
+@pytest.mark.parametrize("damage", LOG_DAMAGES)
+def test_a_table_whose_newest_commit_is_damaged_is_not_read_over(shop: Shop, undisturbed: Shop, damage: str) -> None:
+    newest = shop.log(SILVER)[-1]
+    whole = shop.lake.path(SILVER) + "-whole"
+    shutil.copytree(shop.lake.path(SILVER), whole)
+    LOG_DAMAGES[damage](newest)
+    deliver_payments(shop.inputs, 3)
+    report = shop.run()
+    assert report.exit_code == 1
+    (error,) = report.errors
+    assert error[1].startswith("silver.payments: ")
+    assert "version 1" in error[1] or newest.name in error[1]
+    assert error[1].endswith(
+        f"Restore it from a backup, or remove {shop.lake.path(SILVER)} and build all of it again: shoplake run --full"
+    )
+    assert "\n" not in error[1]
+    assert len(shop.run().errors) == 1, "it is told until it is mended"
+    shutil.rmtree(shop.lake.path(SILVER))
+    shutil.copytree(whole, shop.lake.path(SILVER))
+    done(shop.run())
+    same(shop, undisturbed)
+
+
+def test_a_table_that_was_removed_is_built_again_with_full_alone(shop: Shop, undisturbed: Shop) -> None:
+    shutil.rmtree(shop.lake.path(SILVER))
+    deliver_payments(shop.inputs, 3)
+    assert "silver.payments: its log is gone, but version 1 was there" in shop.run().errors[0][1]
+    done(shop.run(full=True))
+    assert content(shop.warehouse, SILVER) == content(undisturbed.warehouse, SILVER)
+    assert refusals(shop.warehouse, SILVER) == refusals(undisturbed.warehouse, SILVER)
+    assert shop.run().published == []
+
+
+def test_a_commit_that_is_missing_in_between_is_told(shop: Shop) -> None:
+    first = shop.log(SILVER)[0]
+    first.unlink()
+    assert f"1 versions are missing in {first.parent}: 0" in shop.run().errors[0][1]
+
+
+def test_what_a_reader_has_consumed_is_missed_where_nothing_was_written_down(shop: Shop) -> None:
+    shutil.rmtree(shop.warehouse / "ops" / "_versions")
+    shop.log(BRONZE)[-1].unlink()
+    report = run(shop.lake, shop.inputs, steps=STEPS[-1:])
+    assert "bronze.shop_payments: its log ends at version 0, but version 1 was there" in report.errors[0][1]
+
+
+@pytest.mark.parametrize("damage", ["gone", "zeros"])
+def test_a_damaged_ledger_stops_the_run_before_anything_is_loaded(shop: Shop, damage: str) -> None:
+    LOG_DAMAGES[damage](shop.log("ops.row_ledger")[-1])
+    deliver_payments(shop.inputs, 3)
+    with pytest.raises(TableDamaged, match=r"^ops\.row_ledger: .* or go on without what it told"):
+        shop.run()
+    assert len(rows(shop.warehouse, BRONZE)) == 8
+    shutil.rmtree(shop.lake.path("ops.row_ledger"))
+    (shop.warehouse / "ops" / "_versions" / "ops.row_ledger.json").unlink()
+    assert len(done(shop.run()).published) == 2
+    assert {row["rows_read"] for row in accounts(shop.warehouse)} == {4, 5}
