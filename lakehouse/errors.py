@@ -28,6 +28,10 @@ class TableDamaged(LakehouseError):
     """Files of a table are damaged or gone; it is not read until it is restored or built again. Exit code 1."""
 
 
+class CommitRefused(LakehouseError):
+    """Another process published into the table that this run had locked; nothing of the batch was. Exit code 1."""
+
+
 class GateBlocked(LakehouseError):
     """A quality gate refused a batch: the old version stays visible, the batch stays pending. Exit code 3."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ml.core.experiment import Experiment, Model
+from ml.core.manifest import check_files
 from ml.forecast.experiment import DAYS, PERIODS
 from ml.recommend.experiment import EXPERIMENT as RECOMMEND
 from ml.recommend.experiment import RATINGS
@@ -19,4 +20,5 @@ FAMILIES: dict[str, tuple[Experiment, ...]] = {
 
 def load(family: str, folder: Path) -> Model:
     """Read a model of a family. Registered models call this by name, so it stays."""
+    check_files(folder)
     return FAMILIES[family][0].load(folder)

@@ -6,26 +6,15 @@ as it is the newest of some name; `withdrawn` takes the newest of a name out.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from lakehouse.accounts import ops_tables
-from lakehouse.accounts.journal import journals
+from lakehouse.accounts import received
 from lakehouse.declare.table import Table
-from lakehouse.store import arrow
 from lakehouse.store.lake import Lake
 
 WITHDRAWN = "withdrawn"
 PLACE = "concat_ws('|', _batch_id, _source_file)"
 """SQL over a bronze table: the delivery of a row, as `replaced` names it."""
-
-
-def recorded(lake: Lake, table: Table) -> list[dict[str, Any]]:
-    """What was delivered for a bronze table, oldest first: rows of `ops.files`, and of journals that are done."""
-    rows = [row for j in journals(lake) if j.state == "done" for row in j.rows.get(ops_tables.FILES.name, [])]
-    rows = [row for row in rows if row["table"] == table.name]
-    rows += arrow.rows(lake, ops_tables.FILES, ("table", "=", table.name)).to_pylist()
-    return sorted(rows, key=lambda row: (_moment(row["at"]), row["batch_id"]))
 
 
 def newest(rows: list[dict[str, Any]]) -> dict[str, str | None]:
@@ -41,7 +30,7 @@ def newest(rows: list[dict[str, Any]]) -> dict[str, str | None]:
 
 def replaced(lake: Lake, table: Table) -> tuple[str, ...]:
     """The deliveries in a bronze table that count no more, each as its batch and its file (`PLACE`)."""
-    rows = recorded(lake, table)
+    rows = received.current(lake, table)
     stands = newest(rows)
     if table.newest_file_counts:
         current = set(stands.values())
@@ -50,7 +39,3 @@ def replaced(lake: Lake, table: Table) -> tuple[str, ...]:
         current = {row["file_id"] for row in rows if row["file"] not in taken_out}
     loaded = {row["file_id"]: f"{row['batch_id']}|{row['file']}" for row in rows if row["status"] == "loaded"}
     return tuple(sorted(place for content, place in loaded.items() if content not in current))
-
-
-def _moment(at: datetime | str) -> datetime:
-    return datetime.fromisoformat(at) if isinstance(at, str) else at

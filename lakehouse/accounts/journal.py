@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from lakehouse.accounts.ops_tables import MONEY, TABLES
+from lakehouse.accounts.ops_tables import TABLES, WIDE_MONEY
 from lakehouse.declare.table import Table
 from lakehouse.store import arrow, delta, durable, log, versions
 from lakehouse.store.lake import Lake
@@ -129,11 +129,15 @@ def _append_new(lake: Lake, table: Table, rows: list[dict[str, Any]]) -> None:
     """Append rows of batches that the table does not hold: a run killed between two tables flushes again."""
     ids = sorted({row["batch_id"] for row in rows})
     held_ids = set(arrow.rows(lake, table, ("batch_id", "in", ids))["batch_id"].to_pylist())
-    rows = [row for row in rows if row["batch_id"] not in held_ids]
-    if rows:
-        types = {f.name: f.type.upper() for f in table.fields}
-        typed = [[_decode(row.get(name), types[name]) for name in types] for row in rows]
-        delta.append(lake, table, lake.spark.createDataFrame(typed, table.schema))
+    if new := [row for row in rows if row["batch_id"] not in held_ids]:
+        append_rows(lake, table, new)
+
+
+def append_rows(lake: Lake, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Append rows to an ops table, as a journal notes them."""
+    types = {f.name: f.type.upper() for f in table.fields}
+    typed = [[_decode(row.get(name), types[name]) for name in types] for row in rows]
+    delta.append(lake, table, lake.spark.createDataFrame(typed, table.schema))
 
 
 def _decode(value: Any, kind: str) -> Any:
@@ -141,8 +145,8 @@ def _decode(value: Any, kind: str) -> Any:
         return None
     if kind == "TIMESTAMP":
         return datetime.fromisoformat(value)
-    if kind == MONEY:
+    if kind == WIDE_MONEY:
         return Decimal(value)
-    if kind.endswith(f"{MONEY}>"):
+    if kind.endswith(f"{WIDE_MONEY}>"):
         return {key: Decimal(amount) for key, amount in value.items()}
     return value

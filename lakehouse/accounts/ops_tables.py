@@ -84,7 +84,12 @@ FILES = _ops(
     ("file", "STRING", "name below the input folder"),
     ("file_id", "STRING", "SHA-256 of its bytes; empty where it was not read"),
     ("size_bytes", "BIGINT", "size as delivered"),
-    ("status", "STRING", "loaded, known (same content loaded before), unreadable, or not taken (of no table and step)"),
+    (
+        "status",
+        "STRING",
+        "loaded, known (same content loaded before), unreadable, withdrawn, gone (bronze no longer holds it), or not "
+        "taken (of no table and step)",
+    ),
     ("message", "STRING", "why it was not read; or in what a loaded file is not as declared, and how it was read"),
     ("lines", "BIGINT", "physical lines"),
     ("header_lines", "BIGINT", "lines of the header"),

@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from lakehouse.accounts import ops_tables
+from lakehouse.accounts import ops_tables, received
 from lakehouse.accounts.account import ZERO, Account, account_from
 from lakehouse.accounts.journal import Journal, close_broken, journals, set_aside
 from lakehouse.declare.conform import pseudonym
@@ -257,7 +257,14 @@ def _publish(lake: Lake, staged: Staged, head: log.Head | None) -> None:
         "step": step.name,
         "progress": progress,
     }
+    metadata["number"] = (head.told.get("number", 0) if head else 0) + 1
     metadata |= rebuilt.facts(staged, lake.clock().isoformat())
+    if step.feed:
+        files = staged.notes[ops_tables.FILES.name]
+        metadata |= {
+            "loaded": received.loaded(lake, step.table) + received.holding(files),
+            "files": received.brought(files),
+        }
     rows = _finished(lake, table, staged.rows(lake, "accepted"))
     if table.write == "append" or head is None:
         delta.append(lake, table, rows, metadata)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from lakehouse.accounts import ops_tables
+from lakehouse.accounts import ops_tables, received
 from lakehouse.accounts.journal import Journal, broken_batches, encode
 from lakehouse.declare.table import Table
 from lakehouse.promotion.quarantine import quarantine_of
@@ -19,30 +19,12 @@ from lakehouse.promotion.staged import Staged
 from lakehouse.store import arrow, log, versions
 from lakehouse.store.lake import Lake
 
-FILE_COLUMNS = (
-    "file",
-    "file_id",
-    "size_bytes",
-    "lines",
-    "header_lines",
-    "blank_lines",
-    "continuation_lines",
-    "records",
-    "broken",
-)
-"""What a commit says of each file that it loaded, in this order."""
-
 
 def facts(staged: Staged, at: str) -> dict[str, Any]:
     """What a commit must say so that its batch can be accounted for without its journal."""
     account = {name: value for name, value in asdict(staged.account).items() if value is not None and value != {}}
-    files = [
-        [row[name] for name in FILE_COLUMNS]
-        for row in staged.notes.get(ops_tables.FILES.name, [])
-        if row["status"] == "loaded"
-    ]
     told: dict[str, Any] = json.loads(json.dumps({"at": at, "account": account}, default=encode))
-    return told | {"consumed": staged.consumed, "notes": flags(staged)} | ({"files": files} if files else {})
+    return told | {"consumed": staged.consumed, "notes": flags(staged)}
 
 
 def flags(staged: Staged) -> dict[str, bool]:
@@ -74,17 +56,9 @@ def journal_of(lake: Lake, table: Table, batch: log.Head) -> Journal | None:
             continue
         row = {"source_table": source, "from_version": told["consumed"].get(source), "until_version": version}
         journal.add(ops_tables.LINEAGE, shared | row)
-    journal.add(ops_tables.FILES, *file_rows(batch, table))
+    journal.add(ops_tables.FILES, *received.rows_of(batch, table))
     journal.notes = {"account": told["account"], **told["notes"], "is_rebuilt": True}
     return journal
-
-
-def file_rows(batch: log.Head, table: Table) -> list[dict[str, Any]]:
-    """The rows of ops.files about the files that a batch loaded."""
-    told = batch.told
-    shared = {"run_id": told["run_id"], "batch_id": batch.batch_id, "table": table.name, "step": told["step"]}
-    shared |= {"status": "loaded", "message": ""}
-    return [shared | {"at": told["at"]} | dict(zip(FILE_COLUMNS, file, strict=True)) for file in told.get("files", [])]
 
 
 def refusals_lost(lake: Lake, table: Table, batch: log.Head) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
-from lakehouse.accounts import deliveries, ops_tables
+from lakehouse.accounts import deliveries, ops_tables, received
 from lakehouse.accounts.account import ZERO, Account
 from lakehouse.accounts.ops_tables import WIDE_MONEY
 from lakehouse.declare.table import Filter, Read, Step, Table
@@ -36,7 +36,7 @@ REPLACED = "replaced"
 
 def stage_files(lake: Lake, step: Step, batch_id: str, folder: Path, inputs: Path) -> Staged | None:
     """Read the delivered files that are new into staging; None where nothing is new."""
-    recorded = deliveries.recorded(lake, step.table)
+    recorded = received.recorded(lake, step.table)
     loaded = {row["file_id"] for row in recorded if row["status"] == "loaded"}
     delivery = files.discover(step.feed, inputs, loaded)
     rows = folder / "rows"

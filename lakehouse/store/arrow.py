@@ -8,43 +8,59 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from lakehouse.declare.table import Table
 from lakehouse.store import log
+from lakehouse.store.damage import damaged
 from lakehouse.store.lake import Lake
 
 
 def count(lake: Lake, table: Table) -> int:
     """How many rows a table holds."""
-    return DeltaTable(lake.path(table)).count()
+    with _told(lake, table):
+        return DeltaTable(lake.path(table)).count()
 
 
 def parts(lake: Lake, table: Table, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Some columns of all rows, batch by batch; times carry UTC."""
-    dataset = DeltaTable(lake.path(table)).to_pyarrow_dataset()
-    for batch in dataset.to_batches(columns=list(columns)):
-        yield pa.Table.from_batches([batch])
+    """Some columns of all rows, batch by batch; times carry UTC. Raises `TableDamaged` where a file cannot be read."""
+    with _told(lake, table):
+        dataset = DeltaTable(lake.path(table)).to_pyarrow_dataset()
+        for batch in dataset.to_batches(columns=list(columns)):
+            yield pa.Table.from_batches([batch])
 
 
 def rows(lake: Lake, table: Table, where: tuple[str, str, Any] | None = None) -> pa.Table:
     """The rows of a small table, such as those of ops, or some (`("step", "=", name)`); none before a first commit.
 
-    A column that an older warehouse does not have yet is null.
+    A column that an older warehouse does not have yet is null. Raises `TableDamaged` where a file cannot be read.
     """
     columns = list(table.all_columns)
     if not log.exists(lake, table.name):
         return pa.table({name: [] for name in columns})
-    found = DeltaTable(lake.path(table))
-    held = {field.name for field in found.schema().fields}
-    rows = found.to_pyarrow_table(columns=[c for c in columns if c in held], filters=[where] if where else None)
+    with _told(lake, table):
+        found = DeltaTable(lake.path(table))
+        held = {field.name for field in found.schema().fields}
+        rows = found.to_pyarrow_table(columns=[c for c in columns if c in held], filters=[where] if where else None)
     for name in (c for c in columns if c not in held):
         rows = rows.append_column(name, pa.nulls(len(rows)))
     return rows.select(columns)
+
+
+@contextmanager
+def _told(lake: Lake, table: Table) -> Iterator[None]:
+    """Tell what a reader finds damaged as a message about the table."""
+    try:
+        yield
+    except (DeltaError, pa.ArrowException, OSError) as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise damaged(lake, table.name, f"it cannot be read ({first})") from error
 
 
 def changed_amounts(lake: Lake, table: Table, amount: str, version: int) -> dict[str, Decimal]:

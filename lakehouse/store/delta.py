@@ -2,6 +2,9 @@
 
 Delta's own commit is not safe between two processes on a local disk (check, then rename), so a writer holds
 `<layer>/.<table>.lock`; the operating system frees it when the process ends, however it ends.
+
+Spark's Java outlives a Python that is killed by most of a second, without the lock, and may still commit. So batches
+are numbered: the number is in the commit as Delta's own transaction (`txn`), and the protocol takes each number once.
 """
 
 from __future__ import annotations
@@ -11,17 +14,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from delta.exceptions import DeltaConcurrentModificationException
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.declare.table import Table
-from lakehouse.errors import UsageError
+from lakehouse.errors import CommitRefused, UsageError
 from lakehouse.store.lake import Lake
 from lakehouse.store.locks import locked
 from lakehouse.store.log import commits, exists, head, stored_types
 
 METADATA_CONF = "spark.databricks.delta.commitInfo.userMetadata"
+TRANSACTION = "spark.databricks.delta.write.txnAppId", "spark.databricks.delta.write.txnVersion"
+WRITER = "shoplake"
 DELETE_FLAG = "_vanished"
 
 
@@ -53,9 +59,9 @@ def _declared(rows: DataFrame, table: Table) -> DataFrame:
 def append(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any] | None = None) -> None:
     """Add rows in one commit; the table is created by it, with comments, when it is not there."""
     with locked(lake, table.name):
-        with _metadata(lake, metadata):
+        _evolve(lake, table)
+        with _metadata(lake, table, metadata):
             if exists(lake, table.name):
-                _evolve(lake, table)
                 rows.select(*table.all_columns).write.format("delta").mode("append").save(lake.path(table))
             else:
                 _create(lake, table, rows)
@@ -76,19 +82,31 @@ def merge(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any]
         merger = DeltaTable.forPath(lake.spark, lake.path(table)).alias("t").merge(rows.alias("s"), on)
         if DELETE_FLAG in rows.columns:
             merger = merger.whenMatchedDelete(f"s.{DELETE_FLAG}")
-        with _metadata(lake, metadata):
+        with _metadata(lake, table, metadata):
             merger.whenMatchedUpdate(f"NOT ({same})", values).whenNotMatchedInsert(values=values).execute()
         _mark_if_silent(lake, table, metadata)
 
 
 def _mark_if_silent(lake: Lake, table: Table, metadata: Mapping[str, Any] | None) -> None:
-    """Commit the progress alone where a batch left no row: Delta makes no commit for nothing."""
+    """Commit the progress alone where a batch left no row: Delta makes no commit for nothing.
+
+    Nor does it where another took the batch's number, which is a `CommitRefused`.
+    """
     stands = head(lake, table.name)
     if metadata is None or (stands and stands.batch_id == metadata["batch_id"]):
         return
-    with _metadata(lake, metadata):
+    if stands and "number" in metadata and stands.told.get("number", 0) >= metadata["number"]:
+        raise _refused(table, stands.batch_id)
+    with _metadata(lake, table, metadata):
         batch = metadata["batch_id"]
         lake.spark.sql(f"ALTER TABLE delta.`{lake.path(table)}` SET TBLPROPERTIES ('shoplake.batch' = '{batch}')")
+
+
+def _refused(table: Table, batch_id: str | None) -> CommitRefused:
+    return CommitRefused(
+        f"{table.name}: while this batch was made, {batch_id or 'another batch'} was published by a process that no "
+        "longer held the table; nothing of this one was published. Run again: what is new then is found anew"
+    )
 
 
 def keep_quarantine(lake: Lake, table: Table, rows: DataFrame, released: DataFrame) -> None:
@@ -117,6 +135,8 @@ def _evolve(lake: Lake, table: Table) -> None:
     Any other change of a type is a `UsageError` that names the way. What changed is said.
     """
     stored = stored_types(lake, table.name)
+    if not stored:
+        return
     declared = {f.name: f.dataType.simpleString() for f in table.schema}
     if missing := [f for f in table.schema if f.name not in stored]:
         added = ", ".join(
@@ -156,10 +176,10 @@ def _widen(lake: Lake, table: Table) -> None:
     path = f"delta.`{lake.path(table)}`"
     if table.write == "append":
         lake.spark.sql(f"ALTER TABLE {path} SET TBLPROPERTIES ('{append_only}' = 'false')")
-    with _metadata(lake, metadata):
+    with _metadata(lake, table, metadata):
         rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(lake.path(table))
     if table.write == "append":
-        with _metadata(lake, metadata):
+        with _metadata(lake, table, metadata):
             lake.spark.sql(f"ALTER TABLE {path} SET TBLPROPERTIES ('{append_only}' = 'true')")
 
 
@@ -184,16 +204,24 @@ def _create(lake: Lake, table: Table, rows: DataFrame) -> None:
 
 
 @contextmanager
-def _metadata(lake: Lake, metadata: Mapping[str, Any] | None) -> Iterator[None]:
+def _metadata(lake: Lake, table: Table, metadata: Mapping[str, Any] | None) -> Iterator[None]:
+    """What a commit carries: the progress, and the batch's `number`, if it has one, as the writer's transaction."""
     if metadata is None:
         yield
         return
     text = json.dumps({"batch_id": metadata["batch_id"], **{k: v for k, v in metadata.items() if k != "batch_id"}})
-    lake.spark.conf.set(METADATA_CONF, text)
+    carried = {METADATA_CONF: text}
+    if "number" in metadata:
+        carried |= dict(zip(TRANSACTION, (WRITER, str(metadata["number"])), strict=True))
+    for name, value in carried.items():
+        lake.spark.conf.set(name, value)
     try:
         yield
+    except DeltaConcurrentModificationException as error:
+        raise _refused(table, None) from error
     finally:
-        lake.spark.conf.unset(METADATA_CONF)
+        for name in carried:
+            lake.spark.conf.unset(name)
 
 
 def _lineage_of(table: Table) -> set[str]:

@@ -27,6 +27,7 @@ from lakehouse.store import arrow, delta, log, versions
 from lakehouse.store.lake import Lake, new_id
 from ml.core.evidence import CHALLENGER, CHAMPION, Decision, decide
 from ml.core.experiment import Experiment, Model, Served, Trained
+from ml.core.manifest import ModelDamaged
 from ml.core.scoring import model_name, reads_of
 from ml.core.tracking import NOTE, Store, StoreError, evidence_tags
 
@@ -274,10 +275,16 @@ def _champion_before(lake: Lake, name: str, version: int) -> int:
 
 
 def serving(store: Store, experiment: Experiment, shop: str) -> Served:
-    """The model that scores for a shop: its champion, or the baseline as version 0."""
+    """The model that scores for a shop: its champion; the baseline, as version 0, where that is damaged or missing."""
     name = model_name(experiment, shop)
     champion = store.alias(name, CHAMPION)
+    baseline = Served(experiment.baseline, 0, f"baseline: {experiment.baseline_label}")
     if champion is None:
-        return Served(experiment.baseline, 0, f"baseline: {experiment.baseline_label}")
+        return baseline
     version = int(champion.version)
-    return Served(load(store, experiment, name, version), version, f"{name} v{version}", champion.run_id)
+    try:
+        model = load(store, experiment, name, version)
+    except ModelDamaged as error:
+        logger.warning("%s is scored by the %s: %s", name, baseline.label, error)
+        return baseline
+    return Served(model, version, f"{name} v{version}", champion.run_id)

@@ -40,9 +40,12 @@ import ml.loader
 from lakehouse.errors import LakehouseError, UsageError
 from lakehouse.settings import Settings
 from lakehouse.store.lake import Lake
+from ml.core import manifest
 from ml.core.experiment import Trained
 
 mpl.use("agg")
+
+logger = logging.getLogger("shoplake")
 
 FILES = "files"
 FOLDER = "ops/mlflow"
@@ -105,6 +108,7 @@ class Store:
         self._quiet()
         self._folder = _folder(lake.warehouse)
         self.uri = address(lake.warehouse, lake.settings)
+        self._key = lake.pseudonym_key
         self.artifacts = None if lake.settings.mlflow else (self._folder / "artifacts").as_uri()
         if self.is_there:
             _ = self._client
@@ -189,6 +193,7 @@ class Store:
             warnings.simplefilter("ignore")
             files = Path(folder) / FILES
             trained.model.save(files)
+            signature = manifest.seal(files, self._key())
             info = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(Path(ml.loader.__file__)),
@@ -201,7 +206,8 @@ class Store:
         # By the client, because mlflow.register_model writes to the screen.
         if not self._client.search_registered_models(f"name = '{name}'"):
             self._client.create_registered_model(name)
-        made = self._client.create_model_version(name, info.model_uri, info.run_id, model_id=info.model_id)
+        tags = {manifest.TAG: signature}
+        made = self._client.create_model_version(name, info.model_uri, info.run_id, tags, model_id=info.model_id)
         return int(made.version)
 
     def decided(self, name: str, version: int, run_id: str, meaning: str, says: str) -> None:
@@ -253,14 +259,23 @@ class Store:
 
     @contextmanager
     def files(self, name: str, version: int) -> Iterator[Path]:
-        """The folder of a version's own files. A version whose files are gone is a `StoreError`."""
+        """The folder of a version's own files, which are those that were registered.
+
+        A version whose files are gone is a `StoreError`, one whose files were changed is `ModelDamaged`.
+        """
         with TemporaryDirectory() as folder:
             try:
+                tags = self._client.get_model_version(name, str(version)).tags
                 found = mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=folder)
             except Exception as error:
                 first = next(iter(str(error).splitlines()), type(error).__name__)
                 raise StoreError(f"{name} version {version} cannot be read ({first}); train again") from error
-            yield Path(found) / "artifacts" / FILES
+            files, model = Path(found) / "artifacts" / FILES, f"{name} version {version}"
+            if not manifest.check(model, files, self._key(), tags.get(manifest.TAG)):
+                logger.warning(
+                    "%s was registered without a manifest: whether its files were changed is not known", model
+                )
+            yield files
 
     def example(self, name: str, version: int) -> pd.DataFrame:
         """The input example of a version."""

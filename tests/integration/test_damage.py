@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
+from jobs import files as files_job
 from jobs.steps import ALL
-from lakehouse.errors import TableDamaged
+from lakehouse.errors import TableDamaged, UsageError
 from lakehouse.promotion import promote
 from lakehouse.run import runner
 from lakehouse.run.options import choose
@@ -28,6 +36,7 @@ from tests.integration.warehouse import (
     run,
 )
 
+ROOT = Path(__file__).resolve().parents[2]
 STEPS = choose(ALL, "shop", "silver.payments")
 BRONZE, SILVER = "bronze.shop_payments", "silver.payments"
 COUNTS = ("rows_read", "rows_accepted", "rows_quarantined", "rows_inserted", "rows_updated", "amount_accepted")
@@ -268,3 +277,155 @@ def test_a_damaged_ledger_stops_the_run_before_anything_is_loaded(shop: Shop, da
     (shop.warehouse / "ops" / "_versions" / "ops.row_ledger.json").unlink()
     assert len(done(shop.run()).published) == 2
     assert {row["rows_read"] for row in accounts(shop.warehouse)} == {4, 5}
+
+
+# --- which files were taken in ----------------------------------------------------------------------------------------
+
+
+def rebuild(shop: Shop, *arguments: str, code: int = 0) -> None:
+    assert files_job.main(["rebuild", "--warehouse", str(shop.warehouse), *arguments]) == code
+
+
+def without_witness(shop: Shop) -> None:
+    shutil.rmtree(shop.warehouse / "ops" / "_versions")
+
+
+def of_before(shop: Shop) -> None:
+    """Bronze as it was when commits did not say which files they brought."""
+    without_witness(shop)
+    for path in shop.log(BRONZE):
+        actions = [json.loads(line) for line in path.read_text().splitlines()]
+        for action in actions:
+            if "commitInfo" in action:
+                told = json.loads(action["commitInfo"]["userMetadata"])
+                kept = {name: told[name] for name in ("batch_id", "run_id", "step", "progress")}
+                action["commitInfo"]["userMetadata"] = json.dumps(kept)
+        path.write_text("".join(json.dumps(action) + "\n" for action in actions))
+
+
+FILES_DAMAGES: dict[str, Callable[[Shop], None]] = {
+    "gone": lambda shop: shutil.rmtree(shop.lake.path("ops.files")),
+    "newest commit gone": lambda shop: shop.log("ops.files")[-1].unlink(),
+    "newest commit cut": lambda shop: to(lambda text: text[:40])(shop.log("ops.files")[-1]),
+}
+
+
+@pytest.mark.parametrize("before", [None, without_witness, of_before], ids=["", "no witness", "of before"])
+@pytest.mark.parametrize("damage", FILES_DAMAGES)
+def test_where_ops_files_is_damaged_no_file_is_loaded_twice_and_it_is_rebuilt(
+    shop: Shop, undisturbed: Shop, damage: str, before: Callable[[Shop], None] | None
+) -> None:
+    if before:
+        before(shop)
+    FILES_DAMAGES[damage](shop)
+    deliver_payments(shop.inputs, 3)
+    try:
+        report = shop.run()
+        assert report.exit_code == 1
+        told = report.errors[0][1]
+    except TableDamaged as error:
+        told = str(error)
+    assert told.startswith("ops.files: ")
+    assert told.endswith("or write it again from bronze: shoplake files rebuild")
+    assert len(rows(shop.warehouse, BRONZE)) == 8
+    rebuild(shop, *(("--input", str(shop.inputs)) if before is of_before else ()))
+    done(shop.run())
+    for table in (BRONZE, SILVER):
+        assert content(shop.warehouse, table) == content(undisturbed.warehouse, table)
+    loaded = [sorted((r["file"], r["file_id"]) for r in rows(s.warehouse, "ops.files")) for s in (shop, undisturbed)]
+    assert loaded[0] == loaded[1]
+    assert shop.run().published == []
+
+
+def test_where_bronze_was_removed_its_files_are_loaded_again(
+    shop: Shop, undisturbed: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(shop.lake.path(BRONZE))
+    deliver_payments(shop.inputs, 3)
+    (error,) = shop.run().errors
+    assert "bronze.shop_payments: its log is gone, but version 1 was there" in error[1]
+    assert f"remove {shop.lake.path(BRONZE)}, then: shoplake files rebuild, and shoplake run --full" in error[1]
+    assert "would not be loaded again" in shop.run(full=True).errors[0][1], "what is missing is not forgotten"
+    rebuild(shop)
+    assert "0 loaded files were missing and are written again; 2 are no longer in bronze" in capsys.readouterr().out
+    done(shop.run(full=True))
+    for table in (BRONZE, SILVER):
+        assert content(shop.warehouse, table) == content(undisturbed.warehouse, table)
+    assert shop.run().published == []
+
+
+def test_files_whose_content_nobody_knows_are_asked_for(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    of_before(shop)
+    FILES_DAMAGES["gone"](shop)
+    with pytest.raises(UsageError, match="bronze holds 2 files whose content no commit names, such as payments/"):
+        rebuild(shop)
+    (shop.inputs / "payments" / "payments_2024-01-01.csv").unlink()
+    rebuild(shop, "--input", str(shop.inputs))
+    assert "1 files are not in " in capsys.readouterr().out
+    assert done(shop.run()).published == []
+    files_job.main(["list", "--warehouse", str(shop.warehouse)])
+    assert capsys.readouterr().out.count("payments/payments_2024-01-0") == 2
+
+
+# --- Java goes on where Python was killed -----------------------------------------------------------------------------
+
+
+class Orphan:
+    """A Java that stands still in the middle of the commit of a batch, its Python killed."""
+
+    def __init__(self, warehouse: Path, inputs: Path) -> None:
+        command = [sys.executable, "-m", "tests.integration.killed_commit", str(warehouse), str(inputs), BRONZE]
+        python = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert python.stdout is not None
+        self.pid = int(python.stdout.readline())
+        assert python.wait(timeout=300) == -signal.SIGKILL
+        python.stdout.close()
+
+    def goes_on(self) -> None:
+        """Let it come to its end."""
+        os.kill(self.pid, signal.SIGCONT)
+        for _ in range(600):
+            stat = Path(f"/proc/{self.pid}/stat")
+            if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z":
+                return
+            time.sleep(0.1)
+        raise AssertionError("Java does not end")
+
+
+@pytest.fixture
+def orphan(shop: Shop) -> Iterator[Orphan]:
+    deliver_payments(shop.inputs, 3)
+    found = Orphan(shop.warehouse, shop.inputs)
+    yield found
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(found.pid, signal.SIGKILL)
+
+
+def test_a_commit_that_comes_after_the_next_run_has_healed_it_is_refused(
+    shop: Shop, orphan: Orphan, undisturbed: Shop
+) -> None:
+    done(shop.run())
+    orphan.goes_on()
+    assert [path.name[18:] for path in shop.log(BRONZE)] == ["00.json", "01.json", "02.json"], "it was loaded twice"
+    same(shop, undisturbed)
+
+
+def test_a_commit_that_comes_while_the_next_run_makes_the_same_batch_is_the_only_one(
+    shop: Shop, orphan: Orphan, undisturbed: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted = promote._note_batch
+
+    def slowly(*arguments: Any) -> None:
+        noted(*arguments)
+        orphan.goes_on()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(promote, "_note_batch", slowly)
+        report = run(shop.lake, shop.inputs, steps=STEPS[:1])
+    assert len(shop.log(BRONZE)) == 3
+    assert report.exit_code == 1
+    assert "nothing of this one was published. Run again" in report.errors[0][1]
+    done(shop.run())
+    assert len(shop.log(BRONZE)) == 3
+    same(shop, undisturbed)
+    assert [row["table"] for row in accounts(shop.warehouse) if row["is_rebuilt"]] == [BRONZE]

@@ -1,0 +1,55 @@
+"""Which delivered files were taken in, and the way back where that list was damaged: files.py list | rebuild."""
+
+from collections.abc import Sequence
+from datetime import UTC
+from pathlib import Path
+
+from rich.table import Table as Grid
+
+from jobs.steps import ALL
+from lakehouse.accounts import ops_tables, received
+from lakehouse.run import job
+from lakehouse.run.console import console
+from lakehouse.run.options import parser
+from lakehouse.store import arrow
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """List the files, or write ops.files again from what bronze holds; see --help."""
+    options = parser(__doc__ or "")
+    options.add_argument("action", choices=("list", "rebuild"))
+    options.add_argument("--limit", type=int, default=100, help="for list: the newest files (default: 100)")
+    options.add_argument(
+        "--input", type=Path, help="for rebuild: folder of delivered files, for commits that do not say what they hold"
+    )
+    chosen = options.parse_args(arguments)
+    screen = console()
+    lake = job.open_lake(chosen.env, chosen.warehouse, screen)
+    if chosen.action == "list":
+        found = sorted(arrow.rows(lake, ops_tables.FILES).to_pylist(), key=lambda row: (row["at"], row["file"]))
+        grid = Grid("table", "file", "status", "lines", "records", "broken", "at (UTC)", box=None, pad_edge=False)
+        for row in found[-chosen.limit :]:
+            numbers = ("" if row[name] is None else f"{row[name]:,}" for name in ("lines", "records", "broken"))
+            at = f"{row['at'].astimezone(UTC):%Y-%m-%d %H:%M}"
+            grid.add_row(row["table"], row["file"], row["status"], *numbers, at)
+        screen.print(grid if found else "No file was taken in yet.")
+        return 0
+    done = received.rebuild(lake, ALL, chosen.input)
+    if done.moved:
+        screen.print(f"The damaged table was moved to {done.moved}", markup=False)
+    screen.print(
+        f"ops.files: {done.written} loaded files were missing and are written again; {done.gone} are no longer in "
+        "bronze and are loaded again where they are delivered."
+    )
+    if done.unknown:
+        screen.print(
+            f"{len(done.unknown)} files are not in {chosen.input}, so their content is not known. Do not deliver them "
+            f"again, they would be loaded twice: {', '.join(done.unknown[:5])}",
+            style="yellow",
+            markup=False,
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    job.guarded(main)
