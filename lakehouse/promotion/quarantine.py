@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -27,7 +27,7 @@ from lakehouse.declare.table import LINEAGE_COLUMNS, Field, Step, Table
 from lakehouse.errors import UsageError
 from lakehouse.intake.feeds import Feed
 from lakehouse.intake.records import RESCUED
-from lakehouse.promotion.staged import GROUP, outcome_folder
+from lakehouse.promotion.staged import GROUP, Staged, outcome_folder
 from lakehouse.store import arrow, delta, log
 from lakehouse.store.lake import Lake
 
@@ -241,7 +241,7 @@ def keep(lake: Lake, table: Table, journal: Journal, folder: Path, *, again: boo
     rows = reader.parquet(str(path)) if path.is_dir() else lake.spark.createDataFrame([], schema)
     rows = rows.withColumns(
         {
-            "_row_id": F.sha2(F.concat_ws("|", "_row", "_source_file", F.col("_source_row").cast("string")), 256),
+            "_row_id": _row_id(),
             "_step": F.lit(journal.step),
             "_batch_id": F.lit(journal.batch_id),
             "_quarantined_at": F.lit(lake.clock()),
@@ -261,6 +261,21 @@ def keep(lake: Lake, table: Table, journal: Journal, folder: Path, *, again: boo
             waiting = waiting.join(F.broadcast(computed), GROUP, "left_semi")
     released = waiting.join(rows.select("_row_id"), "_row_id", "left_anti")
     delta.keep_quarantine(lake, quarantine, rows, released.select(*quarantine.all_columns))
+
+
+def held(lake: Lake, staged: Staged) -> int:
+    """How many of the refused rows of a batch lie in quarantine already."""
+    quarantine = quarantine_of(staged.step.table)
+    if not log.exists(lake, quarantine.name):
+        return 0
+    schema = StructType([quarantine.schema[name] for name in ("_row", "_source_file", "_source_row")])
+    rows = lake.spark.read.schema(schema).parquet(str(staged.path("quarantined"))).select(_row_id().alias("_row_id"))
+    own = delta.read(lake, quarantine).where(F.col("_step") == staged.step.name)
+    return rows.join(own, "_row_id", "left_semi").count()
+
+
+def _row_id() -> Column:
+    return F.sha2(F.concat_ws("|", "_row", "_source_file", F.col("_source_row").cast("string")), 256)
 
 
 def waiting_groups(lake: Lake, step: Step, rule: str) -> DataFrame:

@@ -6,6 +6,7 @@ Each case is a folder of deliveries; a file of the same name replaces the older 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from datetime import date
@@ -130,14 +131,19 @@ def test_currencies_stand_apart(spark: SparkSession, tmp_path: Path) -> None:
 
 
 def test_a_corrected_file_of_the_same_name_heals(spark: SparkSession, tmp_path: Path) -> None:
-    lake, first = delivered(spark, tmp_path, "other-date-format")
-    assert first.exit_code == 3
-    assert "12/1/2010 8:26" in first.errors[0][1] or "/2010" in first.errors[0][1]
-    (file,) = (tmp_path / "in").glob("*.csv")
-    good = [line for line in file.read_text().splitlines() if "/2010" not in line]
-    file.write_text("\n".join([*good, ""]))
+    lake, inputs = lake_at(spark, tmp_path / "warehouse"), tmp_path / "in"
+    shutil.copytree(CASES / "other-date-format" / "1", inputs)
+    (file,) = inputs.glob("*.csv")
+    good = file.read_text()
+    file.write_text(re.sub(r"2010-(\d+)-(\d+) 0?(\d+:\d+):\d+", r"\1/\2/2010 \3", good))
+    bad = run(lake, inputs, table=GOLD, source="online_retail")
+    assert bad.exit_code == 3
+    assert "it is 12/01/2010 8:00" in bad.errors[0][1]
+    assert not (lake.warehouse / "gold" / "sales_daily").exists()
+    file.write_text(good)
     assert run(lake, tmp_path / "in", table=GOLD, source="online_retail").exit_code == 0
     assert run(lake, tmp_path / "in", table=GOLD, source="online_retail", full=True).exit_code == 0
+    assert len(rows(lake.warehouse, "silver.order_lines")) == 30
     assert balances(lake)
 
 

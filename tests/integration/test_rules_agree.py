@@ -98,7 +98,9 @@ def test_the_split_and_the_gate_count_the_same_rows_for_every_rule(
     assert {name: n for name, n in counts.items() if n and name in refusing} == staged.account.rows_rejected_by_rule
     everything = rows.unionByName(spoilt(rows))
     by_split, by_gate = counts_of_split(rules, everything), counts_of_gate(rules, everything)
-    assert by_gate == by_split
+    # To the split a value that could not be read is one reason; to the gate, which sees no such row, it is missing too.
+    unread = {f"{field.name}.not_null": by_split.get(f"{field.name}.type", 0) for field in step.table.fields}
+    assert by_gate == {name: n + unread.get(name, 0) for name, n in by_split.items()}
     assert [name for name, n in by_split.items() if not n] == [], "no row breaks these rules: the test proves nothing"
 
 
