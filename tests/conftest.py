@@ -19,9 +19,9 @@ def spark() -> SparkSession:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in two processes, each starts Spark once at most: those of the promoted shop in one, others in one.
+    """Where tests run in two processes, each starts Spark once: tests of the promoted shop in one, all others in one.
 
-    Planning a query keeps one core busy, so two sessions take little more than half the time. Other tests go by file.
+    Planning a query keeps one core busy, so two sessions take little more than half the time. Those without go by file.
     """
     for item in items:
         needed = [name for name in ("promoted", "spark") if name in getattr(item, "fixturenames", ())]
