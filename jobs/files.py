@@ -1,28 +1,36 @@
-"""Which delivered files were taken in, and the way back where that list was damaged: files.py list | rebuild."""
+"""Which delivered files were taken in, and taking one out: files.py list | withdraw FILE | restore FILE | rebuild."""
 
 from collections.abc import Sequence
 from datetime import UTC
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table as Grid
 
 from jobs.steps import ALL
-from lakehouse.accounts import ops_tables, received
+from lakehouse.accounts import deliveries, ops_tables, received
+from lakehouse.accounts.journal import flush
+from lakehouse.errors import UsageError
 from lakehouse.run import job
 from lakehouse.run.console import console
 from lakehouse.run.options import parser
 from lakehouse.store import arrow
+from lakehouse.store.lake import Lake
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """List the files, or write ops.files again from what bronze holds; see --help."""
+    """List the files, let one count no more (or again), or write ops.files again from what bronze holds; see --help."""
     options = parser(__doc__ or "")
-    options.add_argument("action", choices=("list", "rebuild"))
+    options.add_argument("action", choices=("list", "withdraw", "restore", "rebuild"))
+    options.add_argument("file", nargs="?", help="for withdraw and restore: the file, as `list` names it")
+    options.add_argument("--why", default="", help="for withdraw and restore: the reason, which is kept")
     options.add_argument("--limit", type=int, default=100, help="for list: the newest files (default: 100)")
     options.add_argument(
         "--input", type=Path, help="for rebuild: folder of delivered files, for commits that do not say what they hold"
     )
     chosen = options.parse_args(arguments)
+    if chosen.action in ("withdraw", "restore") and not chosen.file:
+        options.error(f"{chosen.action} needs a file, as `list` names it")
     screen = console()
     lake = job.open_lake(chosen.env, chosen.warehouse, screen)
     if chosen.action == "list":
@@ -34,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             grid.add_row(row["table"], row["file"], row["status"], *numbers, at)
         screen.print(grid if found else "No file was taken in yet.")
         return 0
+    if chosen.action in ("withdraw", "restore"):
+        return _count(lake, screen, chosen.file, chosen.action == "restore", chosen.why)
     done = received.rebuild(lake, ALL, chosen.input)
     if done.moved:
         screen.print(f"The damaged table was moved to {done.moved}", markup=False)
@@ -48,6 +58,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             style="yellow",
             markup=False,
         )
+    return 0
+
+
+def _count(lake: Lake, screen: Console, file: str, counts: bool, why: str) -> int:
+    """Let a file count no more, or again."""
+    tables = {row["table"] for row in arrow.rows(lake, ops_tables.FILES, ("file", "=", file)).to_pylist()}
+    own = [step.table for step in ALL if step.feed and step.table.name in tables]
+    if not own:
+        raise UsageError(f"{file}: no such file was loaded; see: shoplake files list")
+    for table in own:
+        deliveries.count(lake, table, file, counts, why)
+    flush(lake)
+    done = "counts again" if counts else "counts no more; its rows stay in bronze"
+    screen.print(f"{file} {done}. The next run brings silver and gold up to that.", markup=False)
     return 0
 
 

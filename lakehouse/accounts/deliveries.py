@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from lakehouse.accounts import received
+from lakehouse.accounts import ops_tables, received
+from lakehouse.accounts.journal import Journal
 from lakehouse.declare.table import Table
-from lakehouse.store.lake import Lake
+from lakehouse.errors import UsageError
+from lakehouse.store.lake import Lake, new_id
 
+COUNT = ("loaded", "known")
 WITHDRAWN = "withdrawn"
 PLACE = "concat_ws('|', _batch_id, _source_file)"
 """SQL over a bronze table: the delivery of a row, as `replaced` names it."""
@@ -21,11 +24,32 @@ def newest(rows: list[dict[str, Any]]) -> dict[str, str | None]:
     """The content that each name stands for now; None where it was withdrawn."""
     found: dict[str, str | None] = {}
     for row in rows:
-        if row["status"] in ("loaded", "known"):
+        if row["status"] in COUNT:
             found[row["file"]] = row["file_id"]
         elif row["status"] == WITHDRAWN:
             found[row["file"]] = None
     return found
+
+
+def count(lake: Lake, table: Table, file: str, counts: bool, why: str) -> None:
+    """Note that a delivered file counts no more, or again.
+
+    Its rows stay in bronze; the next run takes them out of silver and gold, or back in. Raises `UsageError` for a file
+    that was not loaded, and where that is so already.
+    """
+    rows = received.recorded(lake, table)
+    told = [row for row in rows if row["file"] == file and row["status"] in (*COUNT, WITHDRAWN)]
+    if not told:
+        raise UsageError(f"{file}: no such file was loaded into {table.name}; see: shoplake files list")
+    last = told[-1]
+    if counts == (last["status"] != WITHDRAWN):
+        raise UsageError(f"{file}: it {'counts' if counts else 'was withdrawn'} already")
+    batch_id = new_id(lake.clock)
+    journal = Journal(lake.journal / f"{batch_id}.json", batch_id, ops_tables.FILES.name, last["step"], "done")
+    facts = {"run_id": lake.run_id, "batch_id": batch_id, "table": table.name, "step": last["step"]}
+    facts |= {"at": lake.clock().isoformat(), "status": "known" if counts else WITHDRAWN, "message": why}
+    journal.add(ops_tables.FILES, facts | {name: last[name] for name in ("file", "file_id", "size_bytes")})
+    journal.save()
 
 
 def replaced(lake: Lake, table: Table) -> tuple[str, ...]:

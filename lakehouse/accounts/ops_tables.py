@@ -130,10 +130,10 @@ LINEAGE = _ops(
 RUNS = _ops(
     "runs",
     "Each run of a job.",
-    "run_id",
-    "one row per run",
-    ("run_id", "STRING", "the run"),
-    ("batch_id", "STRING", "same as run_id"),
+    "batch_id",
+    "one row per run; what one process does after another, such as training and scoring, shares its run_id",
+    ("run_id", "STRING", "process that ran, as in the other tables of ops"),
+    ("batch_id", "STRING", "the run"),
     ("job", "STRING", "command with its options"),
     ("started_at", "TIMESTAMP", "start (UTC)"),
     ("ended_at", "TIMESTAMP", "end (UTC)"),
@@ -163,4 +163,16 @@ MODEL_MOVES = _ops(
 )
 
 
-TABLES = (ROW_LEDGER, GATE_RESULTS, FILES, SCHEMA_DRIFT, LINEAGE, RUNS, MODEL_MOVES)
+RELEASES = _ops(
+    "releases",
+    "The versions at which all tables stand together, after a run that left nothing to be taken in.",
+    "batch_id",
+    "one row per run that changed a table and left none behind",
+    ("run_id", "STRING", "run that made it"),
+    ("batch_id", "STRING", "the release"),
+    _AT,
+    ("versions", "MAP<STRING, BIGINT>", "version of each table of bronze, silver and gold, by its name"),
+)
+
+
+TABLES = (ROW_LEDGER, GATE_RESULTS, FILES, SCHEMA_DRIFT, LINEAGE, RUNS, MODEL_MOVES, RELEASES)

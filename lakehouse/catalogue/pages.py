@@ -22,9 +22,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lakehouse.accounts import ops_tables
+from lakehouse.accounts import ops_tables, releases
 from lakehouse.accounts.account import ZERO
 from lakehouse.accounts.journal import journals
+from lakehouse.accounts.releases import Release
 from lakehouse.catalogue import picture
 from lakehouse.declare.rules import Rule
 from lakehouse.declare.table import Field, Step, Table
@@ -67,7 +68,7 @@ class Records:
     `stands` has the tables that exist. `ledger`, `gates`, `files`, `drift` and `runs` are rows of the ops tables.
     `refused` counts quarantined rows by table and rule (table, rule, rows, resubmitted, last_at), the most first, each
     with an `example` (row_id, row, reasons, file, line) unless that may be personal. `waiting` batches are done and not
-    in the ledger yet. `data_docs` is a link, where there are any.
+    in the ledger yet. `data_docs` is a link, where there are any. Of `release`, if there is one, `stands` are.
     """
 
     at: datetime
@@ -81,6 +82,7 @@ class Records:
     refused: Sequence[Record] = ()
     waiting: int = 0
     data_docs: str | None = None
+    release: Release | None = None
 
 
 @dataclass(frozen=True)
@@ -380,11 +382,18 @@ def collect(lake: Lake, steps: Sequence[Step], output: Path) -> Records:
     """Fetch what the pages show; `output` is the folder that links start from."""
     tables = list(tables_of(steps).values())
     hidden = private_tables(steps)
+    release = releases.newest(lake)
+    versions = release.versions if release else {}
     data_docs = lake.warehouse.joinpath(*DATA_DOCS)
     return Records(
         at=lake.clock(),
         warehouse=lake.warehouse.name,
-        stands={table.name: _stand(lake, table) for table in tables if log.exists(lake, table.name)},
+        release=release,
+        stands={
+            table.name: _stand(lake, table, versions.get(table.name))
+            for table in tables
+            if log.exists(lake, table.name)
+        },
         ledger=_newest(arrow.rows(lake, ops_tables.ROW_LEDGER), BATCHES, "table"),
         gates=_last_gates(arrow.rows(lake, ops_tables.GATE_RESULTS)),
         files=_files(arrow.rows(lake, ops_tables.FILES)),
@@ -396,15 +405,15 @@ def collect(lake: Lake, steps: Sequence[Step], output: Path) -> Records:
     )
 
 
-def _stand(lake: Lake, table: Table) -> Stand:
-    rows, current = arrow.count(lake, table), None
+def _stand(lake: Lake, table: Table, version: int | None = None) -> Stand:
+    rows, current = arrow.count(lake, table, version), None
     if table.write == "scd2":
-        current = sum(part["__END_AT"].null_count for part in arrow.parts(lake, table, ["__END_AT"]))
+        current = sum(part["__END_AT"].null_count for part in arrow.parts(lake, table, ["__END_AT"], version))
     amounts: dict[str | None, Decimal] = {}
     if table.amount:
         currency = "currency" if "currency" in table.all_columns else None
         columns = list(filter(None, (currency, table.amount)))
-        for part in arrow.parts(lake, table, columns):
+        for part in arrow.parts(lake, table, columns, version):
             sums = part.group_by(columns[:-1]).aggregate([(table.amount, "sum")]).to_pylist()
             for row in sums:
                 own = row.get("currency")

@@ -45,9 +45,11 @@ class Promotion:
     seconds: float = 0.0
 
 
-def promote(lake: Lake, step: Step, *, full: bool = False, inputs: Path | None = None) -> Promotion:
+def promote(lake: Lake, step: Step, *, full: bool = False, anew: bool = False, inputs: Path | None = None) -> Promotion:
     """Take what is new into a table. With `full`, build all of it again and write what differs.
 
+    With `anew`, what is built takes the place of all that the table holds, as it is declared now: columns, types, key.
+    What other steps had brought is gone until they are run again, in full.
     `inputs` is the folder of delivered files, for steps that read files. Raises `GateBlocked` when the gate refuses the
     batch (nothing is published and the batch stays pending) and `AccountsImbalance` when a row or a penny is
     not accounted for.
@@ -67,6 +69,7 @@ def promote(lake: Lake, step: Step, *, full: bool = False, inputs: Path | None =
                 staged = stage_files(lake, step, batch_id, folder, inputs) if inputs else None
             if staged is None:
                 return Promotion(step, seconds=monotonic() - started)
+            staged.anew = anew
             if not staged.account.rows_read and lake.ledger:
                 _note_files(lake, staged, journal)
                 return Promotion(step, files=staged.files, seconds=monotonic() - started)
@@ -249,7 +252,7 @@ def _note_files(lake: Lake, staged: Staged, journal: Journal) -> None:
 def _publish(lake: Lake, staged: Staged, head: log.Head | None) -> None:
     """One atomic commit with the accepted rows and the progress."""
     step, table = staged.step, staged.step.table
-    progress = dict(head.progress) if head else {}
+    progress = dict(head.progress) if head and not staged.anew else {}
     progress[step.name] = staged.versions
     metadata: dict[str, Any] = {
         "batch_id": staged.batch_id,
@@ -266,6 +269,9 @@ def _publish(lake: Lake, staged: Staged, head: log.Head | None) -> None:
             "files": received.brought(files),
         }
     rows = _finished(lake, table, staged.rows(lake, "accepted"))
+    if staged.anew:
+        delta.replace(lake, table, rows, metadata)
+        return
     if table.write == "append" or head is None:
         delta.append(lake, table, rows, metadata)
         return

@@ -15,7 +15,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
-from lakehouse.accounts import deliveries, ops_tables, received
+from lakehouse.accounts import deliveries, ops_tables, received, releases
 from lakehouse.accounts.account import ZERO, Account
 from lakehouse.accounts.ops_tables import WIDE_MONEY
 from lakehouse.declare.table import Filter, Read, Step, Table
@@ -110,13 +110,14 @@ def stage_rows(lake: Lake, step: Step, batch_id: str, folder: Path, head: log.He
     versions = {name: _version(lake, table) for name, table in watched.items()} | dict(step.models)
     if versions[driver.name] < 0:
         return None
-    staged = Staged(step, batch_id, folder, full, dict(consumed), versions)
+    staged = Staged(step, batch_id, folder, full, consumed=dict(consumed), versions=versions)
     if driver.layer == "bronze":
         staged.replaced = deliveries.replaced(lake, driver)
         staged.versions[REPLACED] = list(staged.replaced)
     if consumed and all(staged.versions[name] == consumed.get(name, -1) for name in staged.versions):
         return None
     if consumed and _finds_no_group(lake, staged):
+        releases.looked(lake, step.table.name, step.name, staged.versions)
         return None
     observed = Observation(f"read {batch_id}")
     inputs = _groups_again(lake, staged, observed)

@@ -27,13 +27,15 @@ class Staged:
     """A batch on its way: where its rows are, what was read for it, and its account so far.
 
     `consumed` and `versions` are the versions of the tables read, before and now. `groups` are the groups that are
-    computed again; None stands for all. `replaced` are the deliveries that count no more (`deliveries.replaced`).
+    computed again; None stands for all. `anew` says that the batch takes the place of all that the table holds.
+    `replaced` are the deliveries that count no more (`deliveries.replaced`).
     """
 
     step: Step
     batch_id: str
     folder: Path
     full: bool = False
+    anew: bool = False
     consumed: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, Any] = field(default_factory=dict)
     groups: DataFrame | None = None

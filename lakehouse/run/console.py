@@ -37,12 +37,13 @@ def run_shown(
     console: Console,
     *,
     full: bool = False,
+    rebuild: str | None = None,
     inputs: Path | None = None,
     feeds: Sequence[Feed] = (),
 ) -> Report:
     """Promote the steps, and show how far it is; see `run_steps`."""
     with _progress(console, len(steps)) as listener:
-        return run_steps(lake, steps, full=full, inputs=inputs, feeds=feeds, listener=listener)
+        return run_steps(lake, steps, full=full, rebuild=rebuild, inputs=inputs, feeds=feeds, listener=listener)
 
 
 @contextmanager
@@ -135,6 +136,8 @@ def summarise(lake: Lake, report: Report, console: Console) -> None:
     if report.published:
         balanced = "every batch balances" if lake.ledger else "the ledger was off"
         console.print(f"Gates: {passed} expectations passed, {warned} warned. Accounts: {balanced}.")
+    if report.published and not report.is_release:
+        console.print("Release: none, since some tables have not taken in what others hold; readers stay at the last.")
     if counts := Counter(f.status for o in report.promotions for f in o.files):
         console.print(f"Files: {', '.join(f'{count:,} {status}' for status, count in counts.items())}.")
     _listed(console, "note", report.notes)

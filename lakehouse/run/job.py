@@ -14,7 +14,7 @@ from lakehouse.declare.table import Step
 from lakehouse.errors import OTHER, LakehouseError
 from lakehouse.promotion import gate
 from lakehouse.run.console import console, nothing, run_shown, summarise
-from lakehouse.run.options import check_inputs, choose, parser
+from lakehouse.run.options import check_inputs, check_rebuild, choose, parser
 from lakehouse.session import spark_session
 from lakehouse.settings import load
 from lakehouse.store.lake import Lake
@@ -26,17 +26,23 @@ def run_job(description: str, steps: Sequence[Step], arguments: Sequence[str] | 
     options.add_argument("--source", help="one source of files, such as online_retail (default: all)")
     options.add_argument("--table", help="one table, such as gold.sales_daily, with what it needs")
     options.add_argument("--full", action="store_true", help="build again from bronze instead of taking in what is new")
+    if any(step.reads for step in steps):
+        options.add_argument(
+            "--rebuild", metavar="TABLE", help="make a table of silver or gold anew, as it is declared now"
+        )
     if any(step.feed for step in steps):
         options.add_argument("--input", type=Path, required=True, help="folder of delivered files")
     chosen = options.parse_args(arguments)
     inputs = getattr(chosen, "input", None)
+    rebuild = getattr(chosen, "rebuild", None)
     todo = choose(steps, chosen.source, chosen.table)
+    check_rebuild(steps, todo, rebuild)
     check_inputs(todo, inputs)
     screen = console()
     gate.warm_up()
     lake = open_lake(chosen.env, chosen.warehouse, screen)
     feeds = [step.feed for step in steps if step.feed]
-    report = run_shown(lake, todo, screen, full=chosen.full, inputs=inputs, feeds=feeds)
+    report = run_shown(lake, todo, screen, full=chosen.full, rebuild=rebuild, inputs=inputs, feeds=feeds)
     summarise(lake, report, screen)
     return report.exit_code
 

@@ -49,6 +49,25 @@ def _ancestry(steps: Sequence[Step], table: str) -> set[str]:
     return needed
 
 
+def check_rebuild(steps: Sequence[Step], chosen: Sequence[Step], table: str | None) -> None:
+    """Raise `UsageError` where a table cannot be made anew: unknown, not made of tables, or not by all of its steps."""
+    if table is None:
+        return
+    own = [step for step in steps if step.table.name == table]
+    if not own:
+        names = sorted({step.table.name for step in steps if step.reads})
+        raise UsageError(f"--rebuild {table}: unknown table here; known tables: {', '.join(names)}")
+    if any(step.feed for step in own):
+        raise UsageError(
+            f"--rebuild {table}: it holds what was delivered and is made from no table; see: shoplake files"
+        )
+    if missing := [step.name for step in own if step not in chosen]:
+        raise UsageError(
+            f"--rebuild {table}: this run leaves out {', '.join(missing)}, whose rows would be gone; run it without"
+            " --source and --table"
+        )
+
+
 def check_inputs(steps: Sequence[Step], inputs: Path | None) -> None:
     """Raise `UsageError` where the input folder is missing, or holds no file of a feed of the steps.
 

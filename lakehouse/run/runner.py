@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lakehouse.accounts import ops_tables
+from lakehouse.accounts import ops_tables, releases
 from lakehouse.accounts.journal import Journal, flush
 from lakehouse.declare.table import Step
 from lakehouse.errors import ACCOUNTS, GATE, OTHER, USAGE, LakehouseError
@@ -24,7 +24,7 @@ from lakehouse.promotion import gate
 from lakehouse.promotion.promote import Promotion, promote
 from lakehouse.settings import CONF
 from lakehouse.store import arrow
-from lakehouse.store.lake import Lake
+from lakehouse.store.lake import Lake, new_id
 
 GRAVEST_FIRST = (ACCOUNTS, GATE, USAGE, OTHER)
 
@@ -36,13 +36,15 @@ Listener = Callable[[Step, str], None]
 class Report:
     """What a run did: promotions and errors by step, and the steps that were held back by an error before them.
 
-    `unaccounted` are the files that lay in the input folder and belong to no feed.
+    `unaccounted` are the files that lay in the input folder and belong to no feed; `is_release` says whether all tables
+    stand together after it.
     """
 
     promotions: list[Promotion] = field(default_factory=list)
     errors: list[tuple[Step, str, int]] = field(default_factory=list)
     held: list[Step] = field(default_factory=list)
     unaccounted: list[FileReport] = field(default_factory=list)
+    is_release: bool = False
 
     @property
     def published(self) -> list[Promotion]:
@@ -72,6 +74,7 @@ def run_steps(
     steps: Sequence[Step],
     *,
     full: bool = False,
+    rebuild: str | None = None,
     inputs: Path | None = None,
     feeds: Sequence[Feed] = (),
     listener: Listener = lambda _step, _said: None,
@@ -79,14 +82,14 @@ def run_steps(
     """Promote the steps in order. After an error the tables that need the failed one are held back.
 
     `feeds` are all that are known, also those of other steps: what lies in `inputs` and belongs to none of them is
-    told. Without them that is not looked for.
+    told. Without them that is not looked for. The table `rebuild` is made anew, as it is declared now.
     """
     started = lake.clock()
     flush(lake)
     report = Report()
     try:
         for step in steps:
-            listener(step, _one_step(lake, step, report, full, inputs))
+            listener(step, _one_step(lake, step, report, full, rebuild, inputs))
         if feeds and inputs:
             report.unaccounted = [
                 FileReport(file, "", size, "not taken", why) for file, size, why in unaccounted(feeds, inputs)
@@ -95,21 +98,27 @@ def run_steps(
         strange = _not_on_record(lake, report.unaccounted)
         if report.published or report.errors or report.unreadable or strange:
             _note_run(lake, started.isoformat(), report, strange)
+        if report.published:
+            report.is_release = releases.note(lake)
         flush(lake)
     if (lake.gates and any(o.findings for o in report.promotions)) or any(code == GATE for _, _, code in report.errors):
         gate.build_pages(lake.warehouse / "ops")
     return report
 
 
-def _one_step(lake: Lake, step: Step, report: Report, full: bool, inputs: Path | None) -> str:
+def _one_step(lake: Lake, step: Step, report: Report, full: bool, rebuild: str | None, inputs: Path | None) -> str:
     """Promote one step into the report; returns a line for the progress."""
     broken = {s.table.name for s, _, _ in report.errors} | {s.table.name for s in report.held}
     needs = {read.table.name for read in step.reads} | {r.reference.name for r in step.table.row_rules if r.reference}
+    is_rebuilt = step.table.name == rebuild
+    if is_rebuilt:  # what the other steps bring must not take the place of all
+        needs.add(step.table.name)
     if waits := sorted(broken & needs):
         report.held.append(step)
         return f"held back: waits for {', '.join(waits)}"
     try:
-        promotion = promote(lake, step, full=full, inputs=inputs)
+        anew = is_rebuilt and not any(done.step.table == step.table for done in report.published)
+        promotion = promote(lake, step, full=full or is_rebuilt, anew=anew, inputs=inputs)
     except LakehouseError as error:
         report.errors.append((step, str(error), error.exit_code))
         return f"stopped: {str(error).splitlines()[0]}"
@@ -138,12 +147,13 @@ def _not_on_record(lake: Lake, found: Sequence[FileReport]) -> list[FileReport]:
 
 
 def _note_run(lake: Lake, started_at: str, report: Report, strange: Sequence[FileReport]) -> None:
-    journal = Journal(lake.journal / f"{lake.run_id}.json", lake.run_id, ops_tables.RUNS.name, "run", "done")
+    batch_id = new_id(lake.clock)
+    journal = Journal(lake.journal / f"{batch_id}.json", batch_id, ops_tables.RUNS.name, "run", "done")
     journal.add(
         ops_tables.RUNS,
         {
             "run_id": lake.run_id,
-            "batch_id": lake.run_id,
+            "batch_id": batch_id,
             "job": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "started_at": started_at,
             "ended_at": lake.clock().isoformat(),
@@ -153,7 +163,7 @@ def _note_run(lake: Lake, started_at: str, report: Report, strange: Sequence[Fil
             "git_commit": git_commit(),
         },
     )
-    facts = {"run_id": lake.run_id, "batch_id": lake.run_id, "table": None, "step": None}
+    facts = {"run_id": lake.run_id, "batch_id": batch_id, "table": None, "step": None}
     facts |= {"at": lake.clock().isoformat()}
     told = ("file", "file_id", "size_bytes", "status", "message")
     journal.add(ops_tables.FILES, *(facts | {name: getattr(each, name) for name in told} for each in strange))

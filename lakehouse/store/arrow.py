@@ -22,16 +22,19 @@ from lakehouse.store.damage import damaged
 from lakehouse.store.lake import Lake
 
 
-def count(lake: Lake, table: Table) -> int:
-    """How many rows a table holds."""
+def count(lake: Lake, table: Table, version: int | None = None) -> int:
+    """How many rows a table holds, now or as of a version."""
     with _told(lake, table):
-        return DeltaTable(lake.path(table)).count()
+        return DeltaTable(lake.path(table), version).count()
 
 
-def parts(lake: Lake, table: Table, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Some columns of all rows, batch by batch; times carry UTC. Raises `TableDamaged` where a file cannot be read."""
+def parts(lake: Lake, table: Table, columns: Sequence[str], version: int | None = None) -> Iterator[pa.Table]:
+    """Some columns of all rows, now or as of a version, batch by batch; times carry UTC.
+
+    Raises `TableDamaged` where a file cannot be read.
+    """
     with _told(lake, table):
-        dataset = DeltaTable(lake.path(table)).to_pyarrow_dataset()
+        dataset = DeltaTable(lake.path(table), version).to_pyarrow_dataset()
         for batch in dataset.to_batches(columns=list(columns)):
             yield pa.Table.from_batches([batch])
 

@@ -23,11 +23,12 @@ from lakehouse.declare.table import Table
 from lakehouse.errors import CommitRefused, UsageError
 from lakehouse.store.lake import Lake
 from lakehouse.store.locks import locked
-from lakehouse.store.log import commits, exists, head, stored_types
+from lakehouse.store.log import commits, exists, head, stored_properties, stored_types
 
 METADATA_CONF = "spark.databricks.delta.commitInfo.userMetadata"
 TRANSACTION = "spark.databricks.delta.write.txnAppId", "spark.databricks.delta.write.txnVersion"
 WRITER = "shoplake"
+KEY = "shoplake.key"
 DELETE_FLAG = "_vanished"
 
 
@@ -66,6 +67,12 @@ def append(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any
             else:
                 _create(lake, table, rows)
         _mark_if_silent(lake, table, metadata)
+
+
+def replace(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any]) -> None:
+    """Put rows in the place of all that a table holds, with its columns as they are declared now, in one commit."""
+    with locked(lake, table.name), _metadata(lake, table, metadata):
+        _create(lake, table, rows)
 
 
 def merge(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any]) -> None:
@@ -137,6 +144,9 @@ def _evolve(lake: Lake, table: Table) -> None:
     stored = stored_types(lake, table.name)
     if not stored:
         return
+    anew = f"build it again from what is stored below it: run with --rebuild {table.name}"
+    if (key := stored_properties(lake, table.name).get(KEY)) not in (None, ",".join(table.key)):
+        raise UsageError(f"{table.name}: its key was {key} and is declared {','.join(table.key)}; {anew}")
     declared = {f.name: f.dataType.simpleString() for f in table.schema}
     if missing := [f for f in table.schema if f.name not in stored]:
         added = ", ".join(
@@ -149,9 +159,7 @@ def _evolve(lake: Lake, table: Table) -> None:
         return
     if wrong := [name for name, kind in changed.items() if not _is_wider(declared[name], kind)]:
         told = ", ".join(f"{name} was {changed[name]} and is declared {declared[name]}" for name in wrong)
-        raise UsageError(
-            f"{table.name}: {told}; build it again from what is stored below it: run with --rebuild {table.name}"
-        )
+        raise UsageError(f"{table.name}: {told}; {anew}")
     _widen(lake, table)
     lake.say(f"{table.name}: {', '.join(changed)} stored with more digits")
 
@@ -191,6 +199,7 @@ def _create(lake: Lake, table: Table, rows: DataFrame) -> None:
     commented = [F.col(f.name).cast(f.dataType).alias(f.name, metadata=f.metadata) for f in table.schema]
     properties = {
         "comment": table.meaning,
+        KEY: ",".join(table.key),
         "delta.enableChangeDataFeed": "true",
         "delta.enableDeletionVectors": "false",
         "delta.dataSkippingStatsColumns": ",".join(table.skipping_columns),

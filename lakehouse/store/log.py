@@ -95,6 +95,11 @@ def stored_types(lake: Lake, name: str, version: int | None = None) -> dict[str,
     return {f.name: f.dataType.simpleString() for f in StructType.fromJson(schema).fields}
 
 
+def stored_properties(lake: Lake, name: str) -> dict[str, str | None]:
+    """The properties of a table that exists."""
+    return dict(DeltaTable(lake.path(name)).metadata().configuration)
+
+
 def versions(lake: Lake, name: str) -> tuple[list[int], int]:
     """The versions whose commits are in a table's log, in order, and that of its newest checkpoint (-1: none)."""
     names = [path.name for path in Path(lake.path(name), "_delta_log").glob("*") if path.name[:20].isdigit()]
