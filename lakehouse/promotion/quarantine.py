@@ -264,14 +264,17 @@ def keep(lake: Lake, table: Table, journal: Journal, folder: Path, *, again: boo
 
 
 def held(lake: Lake, staged: Staged) -> int:
-    """How many of the refused rows of a batch lie in quarantine already."""
+    """How many of the refused rows of a batch lie in quarantine already, for the same rules."""
     quarantine = quarantine_of(staged.step.table)
     if not log.exists(lake, quarantine.name):
         return 0
-    schema = StructType([quarantine.schema[name] for name in ("_row", "_source_file", "_source_row")])
-    rows = lake.spark.read.schema(schema).parquet(str(staged.path("quarantined"))).select(_row_id().alias("_row_id"))
+    schema = StructType([quarantine.schema[name] for name in ("_row", "_source_file", "_source_row", "_errors")])
+    rows = lake.spark.read.schema(schema).parquet(str(staged.path("quarantined")))
     own = delta.read(lake, quarantine).where(F.col("_step") == staged.step.name)
-    return rows.join(own, "_row_id", "left_semi").count()
+    rules = F.sort_array("_errors.rule").alias("rules")
+    return (
+        rows.select(_row_id().alias("_row_id"), rules).join(own.select("_row_id", rules), ["_row_id", "rules"]).count()
+    )
 
 
 def _row_id() -> Column:

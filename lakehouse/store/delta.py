@@ -23,7 +23,7 @@ from lakehouse.declare.table import Table
 from lakehouse.errors import CommitRefused, UsageError
 from lakehouse.store.lake import Lake
 from lakehouse.store.locks import locked
-from lakehouse.store.log import commits, exists, head, stored_properties, stored_types
+from lakehouse.store.log import commits, exists, head, stored_properties, stored_types, transaction
 
 METADATA_CONF = "spark.databricks.delta.commitInfo.userMetadata"
 TRANSACTION = "spark.databricks.delta.write.txnAppId", "spark.databricks.delta.write.txnVersion"
@@ -43,6 +43,11 @@ def read(lake: Lake, table: Table, version: int | None = None) -> DataFrame:
     return _declared(
         (reader if version is None else reader.option("versionAsOf", version)).load(lake.path(table)), table
     )
+
+
+def next_number(lake: Lake, table: Table) -> int:
+    """The number that the next batch of a table has."""
+    return transaction(lake, table.name, WRITER) + 1
 
 
 def changes(lake: Lake, table: Table, after: int, until: int) -> DataFrame:
@@ -102,7 +107,7 @@ def _mark_if_silent(lake: Lake, table: Table, metadata: Mapping[str, Any] | None
     stands = head(lake, table.name)
     if metadata is None or (stands and stands.batch_id == metadata["batch_id"]):
         return
-    if stands and "number" in metadata and stands.told.get("number", 0) >= metadata["number"]:
+    if stands and "number" in metadata and transaction(lake, table.name, WRITER) >= metadata["number"]:
         raise _refused(table, stands.batch_id)
     with _metadata(lake, table, metadata):
         batch = metadata["batch_id"]
@@ -179,7 +184,8 @@ def _widen(lake: Lake, table: Table) -> None:
     stands = head(lake, table.name)
     rows = lake.spark.read.format("delta").load(lake.path(table))
     rows = rows.select(*(F.col(f.name).cast(f.dataType).alias(f.name, metadata=f.metadata) for f in table.schema))
-    metadata = {"batch_id": stands.batch_id, "progress": stands.progress} if stands and stands.batch_id else None
+    told = {name: value for name, value in stands.told.items() if name != "number"} if stands else {}
+    metadata = told or None
     append_only = "delta.appendOnly"
     path = f"delta.`{lake.path(table)}`"
     if table.write == "append":

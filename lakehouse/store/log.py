@@ -100,6 +100,11 @@ def stored_properties(lake: Lake, name: str) -> dict[str, str | None]:
     return dict(DeltaTable(lake.path(name)).metadata().configuration)
 
 
+def transaction(lake: Lake, name: str, writer: str) -> int:
+    """The number of the newest transaction (`txn` action) of a writer in a table; 0 before the first."""
+    return (DeltaTable(lake.path(name)).transaction_version(writer) or 0) if exists(lake, name) else 0
+
+
 def versions(lake: Lake, name: str) -> tuple[list[int], int]:
     """The versions whose commits are in a table's log, in order, and that of its newest checkpoint (-1: none)."""
     names = [path.name for path in Path(lake.path(name), "_delta_log").glob("*") if path.name[:20].isdigit()]

@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from bronze.online_retail.lines import TABLE as ONLINE_RETAIL
-from lakehouse.declare.conform import RESTATED, at, local_day, natural, text, text_sql, typed
+from lakehouse.declare.conform import RESTATED, local_day, natural, text, text_sql, typed
 from lakehouse.declare.table import LINEAGE_COLUMNS, MONEY, Filter, Read, Step
 from silver import countries
 from silver.customers import TABLE as CUSTOMERS
@@ -68,17 +68,17 @@ def products(online_retail: DataFrame) -> DataFrame:
     The name is the text that most sale lines carry. On lines without a price staff left notes ("damaged", "?") where
     the name should be, so a code that was never sold takes only a text in capitals, as names are written.
     """
-    product_id = product_code(F.col("stock_code"))
-    updated_at = at(text(F.col("invoice_date")), TIMEZONE, DAY_FORMATS)
-    lines = online_retail.withColumns(
-        {
-            "shop_id": F.lit(SHOP),
-            "product_id": product_id,
-            "category": F.nullif(item_type(product_id), F.lit("product")),
-            "updated_at": updated_at,
-        }
-    )
-    listings = _listings(lines.withColumns({"line_on": local_day(updated_at, TIMEZONE), "is_sale": F.expr(IS_SALE)}))
+    lines = typed(
+        online_retail,
+        PRODUCTS,
+        timezone=TIMEZONE,
+        day_formats={"updated_at": DAY_FORMATS},
+        shop_id=F.lit(SHOP),
+        product_id=product_code(F.col("stock_code")),
+        updated_at="invoice_date",
+    ).withColumn("category", F.nullif(item_type(F.col("product_id")), F.lit("product")))
+    line_on = local_day(F.col("updated_at"), TIMEZONE)
+    listings = _listings(lines.withColumns({"line_on": line_on, "is_sale": F.expr(IS_SALE)}))
     return completed(lines.drop("description").join(listings, "product_id", "left"), PRODUCTS)
 
 

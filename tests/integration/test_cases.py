@@ -138,7 +138,7 @@ def test_a_corrected_file_of_the_same_name_heals(spark: SparkSession, tmp_path: 
     file.write_text(re.sub(r"2010-(\d+)-(\d+) 0?(\d+:\d+):\d+", r"\1/\2/2010 \3", good))
     bad = run(lake, inputs, table=GOLD, source="online_retail")
     assert bad.exit_code == 3
-    assert "it is 12/01/2010 8:00" in bad.errors[0][1]
+    assert re.search(r"it is 12/\d+/2010 8:\d+", bad.errors[0][1]), "the value is shown"
     assert not (lake.warehouse / "gold" / "sales_daily").exists()
     file.write_text(good)
     assert run(lake, tmp_path / "in", table=GOLD, source="online_retail").exit_code == 0
