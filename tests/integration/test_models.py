@@ -302,7 +302,7 @@ def test_a_training_that_fails_is_one_message_and_the_next_shop_goes_on(
     asked: list[str] = []
 
     def breaks(frames: Frames, champion: Model | None, seed: int) -> Trained:
-        asked.append(frames["order_lines"].first()["shop_id"])  # type: ignore[index]
+        asked.append(frames["order_lines"].collect()[0]["shop_id"])
         if asked[-1] == "big":
             raise ZeroDivisionError("no customers\nmore")
         raise UsageError("too few. The baseline serves until there are more")
