@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 unexport SPARK_HOME SPARK_CONF_DIR PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench report mlflow lock clean
+.PHONY: help setup demo test check lint format bench report mlflow lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ demo: setup ## Make a shop, run it through the lakehouse and show what comes out
 
 test: lint ## Check and test everything
 	@$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+check: lint ## Check style and types, and test what needs no Spark: minutes less than all of it
+	@$(BIN)/pytest --numprocesses 2 --dist loadgroup -m "not spark and not real_data" \
+		tests/lakehouse tests/bronze tests/silver tests/gold tests/ml
 
 lint: setup ## Check style, types and the direction of imports
 	@$(BIN)/ruff check --quiet

@@ -26,3 +26,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         needed = [name for name in ("promoted", "spark") if name in getattr(item, "fixturenames", ())]
         item.add_marker(pytest.mark.xdist_group(needed[0] if needed else item.location[0]))
+        if needed:
+            item.add_marker(pytest.mark.spark)

@@ -15,6 +15,7 @@ from typing import Any
 
 from lakehouse.accounts import ops_tables
 from lakehouse.accounts.journal import Journal, journals
+from lakehouse.errors import TableDamaged
 from lakehouse.store import arrow, durable, log
 from lakehouse.store.lake import Lake, new_id
 
@@ -45,7 +46,10 @@ def newest(lake: Lake) -> Release | None:
 
 def note(lake: Lake) -> bool:
     """Write down a release, if the tables stand together and do so otherwise than in the last; whether one was."""
-    found = _standing_together(lake)
+    try:
+        found = _standing_together(lake)
+    except TableDamaged:  # who reads that table is told; it is in no release
+        return False
     last = newest(lake)
     if not found or (last is not None and last.versions == found):
         return False
