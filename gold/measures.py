@@ -174,6 +174,12 @@ def aggregated(measures: tuple[tuple[Field, str], ...]) -> list[Column]:
     return [F.expr(sql).alias(field.name) for field, sql in measures]
 
 
+def main_currencies(rows: DataFrame, lines: str = "1") -> DataFrame:
+    """The currency in which each shop has the most lines (`shop_id`, `main_currency`); `lines` as in `last_days`."""
+    sold = rows.groupBy("shop_id", "currency").agg(F.sum(F.expr(lines)).alias("lines"))
+    return sold.groupBy("shop_id").agg(F.max_by("currency", F.struct("lines", "currency")).alias("main_currency"))
+
+
 def last_days(rows: DataFrame, day: str, lines: str = "1") -> DataFrame:
     """Each shop's last day of sales (`shop_id`, `as_of_on`): what ages and series end with.
 

@@ -18,7 +18,7 @@ JOBS = {
     "promote-model": "which model is champion and why; roll back",
     "mlflow-ui": "open the MLflow UI on a warehouse's store",
     "quarantine": "list, show and resubmit refused rows",
-    "files": "list delivered files; write their list again from bronze",
+    "files": "list delivered files, withdraw or restore one, write their list again from bronze",
     "report": "write the catalogue: tables, lineage, ledger",
     "make-shop": "make a synthetic shop",
     "demo": "make a small shop and run everything on it",

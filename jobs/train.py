@@ -5,9 +5,11 @@ from functools import partial
 
 from rich.console import Console
 
+from lakehouse.accounts.journal import flush
 from lakehouse.run import job
 from lakehouse.run.console import attempt, console, run_shown
 from lakehouse.run.options import parser
+from lakehouse.run.runner import note_run
 from lakehouse.store.lake import Lake
 from ml.core import lifecycle, output, scorecard, scoring
 from ml.core.experiment import Experiment
@@ -43,7 +45,8 @@ def train_each(lake: Lake, store: Store, screen: Console, found: Sequence[tuple[
         if training:
             versions += 1
             screen.print(output.of_training(training), markup=False)
-    lifecycle.note_run(lake, started, max(codes), versions, next(iter(failures), None))
+    note_run(lake, started, max(codes), versions, next(iter(failures), None), step="train")
+    flush(lake)
     return max(codes)
 
 

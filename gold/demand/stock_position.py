@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from gold.demand import demand_daily as gold_demand_daily
-from gold.measures import last_days
+from gold.measures import last_days, main_currencies
 from gold.vocabulary import SHOP, as_declared, at_least_zero, count, key, law
 from lakehouse.declare.rules import between
 from lakehouse.declare.table import MONEY, Field, Read, Step, Table
@@ -70,8 +70,7 @@ TABLE = Table(
 
 def build(stock_levels: DataFrame, demand_daily: DataFrame) -> DataFrame:
     """Take the last count of each warehouse, and set the demand of the last weeks against it."""
-    sold = demand_daily.groupBy("shop_id", "currency").agg(F.sum("lines").alias("lines"))
-    currencies = sold.groupBy("shop_id").agg(F.max_by("currency", F.struct("lines", "currency")).alias("currency"))
+    currencies = main_currencies(demand_daily, "lines").withColumnRenamed("main_currency", "currency")
     positions = (
         _last_counts(stock_levels)
         .join(_recent_demand(demand_daily), ["shop_id", "product_id"], "left")

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from lakehouse.accounts import ops_tables, received
-from lakehouse.accounts.journal import Journal
+from lakehouse.accounts.journal import done
 from lakehouse.declare.table import Table
 from lakehouse.errors import UsageError
-from lakehouse.store.lake import Lake, new_id
+from lakehouse.store.lake import Lake
 
 COUNT = ("loaded", "known")
 WITHDRAWN = "withdrawn"
@@ -44,12 +44,9 @@ def count(lake: Lake, table: Table, file: str, counts: bool, why: str) -> None:
     last = told[-1]
     if counts == (last["status"] != WITHDRAWN):
         raise UsageError(f"{file}: it {'counts' if counts else 'was withdrawn'} already")
-    batch_id = new_id(lake.clock)
-    journal = Journal(lake.journal / f"{batch_id}.json", batch_id, ops_tables.FILES.name, last["step"], "done")
-    facts = {"run_id": lake.run_id, "batch_id": batch_id, "table": table.name, "step": last["step"]}
-    facts |= {"at": lake.clock().isoformat(), "status": "known" if counts else WITHDRAWN, "message": why}
-    journal.add(ops_tables.FILES, facts | {name: last[name] for name in ("file", "file_id", "size_bytes")})
-    journal.save()
+    row = {name: last[name] for name in ("table", "step", "file", "file_id", "size_bytes")}
+    row |= {"at": lake.clock().isoformat(), "status": "known" if counts else WITHDRAWN, "message": why}
+    done(lake, ops_tables.FILES, last["step"], row).save()
 
 
 def replaced(lake: Lake, table: Table) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from typing import Any
 from lakehouse.accounts.ops_tables import TABLES, WIDE_MONEY
 from lakehouse.declare.table import Table
 from lakehouse.store import arrow, delta, durable, log, versions
-from lakehouse.store.lake import Lake
+from lakehouse.store.lake import Lake, new_id
 from lakehouse.store.locks import locked
 
 
@@ -66,6 +66,22 @@ def journals(lake: Lake) -> Iterator[Journal]:
     for path in sorted(lake.journal.glob("*.json")):
         with suppress(FileNotFoundError, ValueError):  # flushed by another run meanwhile; or broken, see `set_aside`
             yield Journal.load(path)
+
+
+def done(lake: Lake, table: Table, step: str, row: dict[str, Any]) -> Journal:
+    """A journal of something that is over already, under an id of its own, with a row for an ops table; to be saved.
+
+    The row gets `run_id` and `batch_id`.
+    """
+    batch_id = new_id(lake.clock)
+    journal = Journal(lake.journal / f"{batch_id}.json", batch_id, table.name, step, "done")
+    journal.add(table, {"run_id": lake.run_id, "batch_id": batch_id} | row)
+    return journal
+
+
+def unmoved(lake: Lake, table: Table) -> list[dict[str, Any]]:
+    """The rows for an ops table that finished journals hold and the table does not yet, as journals write them."""
+    return [row for j in journals(lake) if j.state == "done" for row in j.rows.get(table.name, [])]
 
 
 def set_aside(lake: Lake) -> None:

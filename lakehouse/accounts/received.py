@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lakehouse.accounts.journal import append_rows, journals
+from lakehouse.accounts.journal import append_rows, unmoved
 from lakehouse.accounts.ops_tables import FILES
 from lakehouse.declare.table import Step, Table
 from lakehouse.errors import TableDamaged, UsageError
@@ -54,9 +54,7 @@ def recorded(lake: Lake, table: Table) -> list[Row]:
 def current(lake: Lake, table: Table) -> list[Row]:
     """Rows of `ops.files` and unmoved journals about a bronze table, oldest first, less files that are gone."""
     rows = arrow.rows(lake, FILES, ("table", "=", table.name)).to_pylist()
-    noted = [row for j in journals(lake) if j.state == "done" for row in j.rows.get(FILES.name, [])]
-    rows += [row | {"at": datetime.fromisoformat(row["at"])} for row in noted if row["table"] == table.name]
-    return _less_gone(rows)
+    return _less_gone(rows + [row for row in _unmoved(lake) if row["table"] == table.name])
 
 
 def loaded(lake: Lake, table: Table) -> int:
@@ -87,6 +85,10 @@ def _is_held(row: Row) -> bool:
     if row["status"] != "loaded":
         return False
     return row["lines"] is None or row["lines"] > row["header_lines"] + row["continuation_lines"]
+
+
+def _unmoved(lake: Lake) -> list[Row]:
+    return [row | {"at": datetime.fromisoformat(row["at"])} for row in unmoved(lake, FILES)]
 
 
 def _less_gone(rows: list[Row]) -> list[Row]:
@@ -156,8 +158,7 @@ def rebuild(lake: Lake, steps: Sequence[Step], inputs: Path | None) -> Rebuilt:
         versions.check(lake, step.table.name, may_be_gone=True)
     with locked(lake, "ops.journal"):
         rows, is_whole = _readable(lake)
-        noted = [r for j in journals(lake) if j.state == "done" for r in j.rows.get(FILES.name, [])]
-        present = rows + [row | {"at": datetime.fromisoformat(row["at"])} for row in noted]
+        present = rows + _unmoved(lake)
         missing: list[Row] = []
         gone: list[Row] = []
         for step in feeds:

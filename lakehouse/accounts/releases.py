@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from lakehouse.accounts import ops_tables
-from lakehouse.accounts.journal import Journal, journals
+from lakehouse.accounts.journal import done, unmoved
 from lakehouse.errors import TableDamaged
 from lakehouse.store import arrow, durable, log
-from lakehouse.store.lake import Lake, new_id
+from lakehouse.store.lake import Lake
 
 LAYERS = ("bronze", "silver", "gold")
 
@@ -34,9 +34,9 @@ class Release:
 def newest(lake: Lake) -> Release | None:
     """The newest release; None before the first."""
     rows = arrow.rows(lake, ops_tables.RELEASES).to_pylist()
-    noted = [row for j in journals(lake) if j.state == "done" for row in j.rows.get(ops_tables.RELEASES.name, [])]
     rows += [
-        row | {"at": datetime.fromisoformat(row["at"]), "versions": list(row["versions"].items())} for row in noted
+        row | {"at": datetime.fromisoformat(row["at"]), "versions": list(row["versions"].items())}
+        for row in unmoved(lake, ops_tables.RELEASES)
     ]
     if not rows:
         return None
@@ -53,20 +53,16 @@ def note(lake: Lake) -> bool:
     last = newest(lake)
     if not found or (last is not None and last.versions == found):
         return False
-    batch_id = new_id(lake.clock)
-    journal = Journal(lake.journal / f"{batch_id}.json", batch_id, ops_tables.RELEASES.name, "release", "done")
-    facts = {"run_id": lake.run_id, "batch_id": batch_id, "at": lake.clock().isoformat()}
-    journal.add(ops_tables.RELEASES, facts | {"versions": found})
-    journal.save()
+    row = {"at": lake.clock().isoformat(), "versions": found}
+    done(lake, ops_tables.RELEASES, "release", row).save()
     return True
 
 
 def looked(lake: Lake, table: str, step: str, versions: dict[str, Any]) -> None:
     """Note that a step found nothing to take in up to some versions. The caller holds the table."""
-    path = _looked(lake, table)
+    path = _path(lake, table)
     path.parent.mkdir(parents=True, exist_ok=True)
-    told = json.loads(path.read_text()) if path.exists() else {}
-    durable.write(path, json.dumps(told | {step: versions}))
+    durable.write(path, json.dumps(_seen(lake, table) | {step: versions}))
 
 
 def _standing_together(lake: Lake) -> dict[str, int]:
@@ -74,19 +70,17 @@ def _standing_together(lake: Lake) -> dict[str, int]:
 
     Another run may be writing: the versions are those of a moment only if they are the same before and after.
     """
-    heads = {name: head for name in _names(lake) if (head := log.head(lake, name)) is not None}
+    heads = _heads(lake)
     versions = {name: head.version for name, head in heads.items()}
     for name, head in heads.items():
-        path = _looked(lake, name)
-        seen = json.loads(path.read_text()) if path.exists() else {}
+        seen = _seen(lake, name)
         for step, consumed in head.progress.items():
             if _is_scored(consumed):
                 continue
             for source, version in consumed.items():
                 if source in versions and versions[source] > max(version, seen.get(step, {}).get(source, -1)):
                     return {}
-    after = {name: head.version for name in _names(lake) if (head := log.head(lake, name)) is not None}
-    return versions if after == versions else {}
+    return versions if versions == {name: head.version for name, head in _heads(lake).items()} else {}
 
 
 def _is_scored(consumed: dict[str, Any]) -> bool:
@@ -94,11 +88,19 @@ def _is_scored(consumed: dict[str, Any]) -> bool:
     return any(name.partition(".")[0] not in LAYERS and isinstance(version, int) for name, version in consumed.items())
 
 
-def _names(lake: Lake) -> list[str]:
+def _heads(lake: Lake) -> dict[str, log.Head]:
+    """Where every table of the layers stands."""
     folders = (lake.warehouse / layer for layer in LAYERS)
     found = [path.parent for folder in folders for path in folder.glob("*/_delta_log")]
-    return sorted(f"{path.parent.name}.{path.name}" for path in found if not path.name.startswith("."))
+    names = sorted(f"{path.parent.name}.{path.name}" for path in found if not path.name.startswith("."))
+    return {name: head for name in names if (head := log.head(lake, name)) is not None}
 
 
-def _looked(lake: Lake, table: str) -> Path:
+def _seen(lake: Lake, table: str) -> dict[str, dict[str, Any]]:
+    """Up to which versions the steps of a table have looked and found nothing."""
+    path = _path(lake, table)
+    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+def _path(lake: Lake, table: str) -> Path:
     return lake.warehouse / "ops" / "_looked" / f"{table}.json"

@@ -66,12 +66,13 @@ _BLANKS = " \t\u00a0\ufeff"
 
 def text_sql(column: str, nothing: Sequence[str] = NOTHING) -> str:
     """SQL for `text`, for the groups and filters of a step."""
-    trimmed, listed = f"trim(BOTH '{_BLANKS}' FROM {column})", ", ".join(f"'{_escaped(each)}'" for each in nothing)
+    trimmed, listed = f"trim(BOTH '{_BLANKS}' FROM {column})", ", ".join(map(quoted, nothing))
     return f"CASE WHEN {trimmed} <> '' AND lower({trimmed}) NOT IN ({listed}) THEN {trimmed} END"
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")
+def quoted(text: str) -> str:
+    """A text as a literal of Spark's SQL."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def text(column: Column, nothing: Sequence[str] = NOTHING) -> Column:

@@ -58,7 +58,7 @@ def promote(lake: Lake, step: Step, *, full: bool = False, anew: bool = False, i
     with locked(lake, step.table.name):
         _check_tables(lake, step, full)
         recover(lake, step.table)
-        head, number = log.head(lake, step.table.name), delta.next_number(lake, step.table)
+        head = log.head(lake, step.table.name)
         batch_id = new_id(lake.clock)
         folder = lake.staging(step.table)
         journal = Journal(lake.journal / f"{batch_id}.json", batch_id, step.table.name, step.name)
@@ -77,7 +77,7 @@ def promote(lake: Lake, step: Step, *, full: bool = False, anew: bool = False, i
                 staged.account.check_split(step.name)
             findings = _evaluate(lake, staged, journal)
             _note_batch(lake, staged, journal)
-            _publish(lake, staged, head, number)
+            _publish(lake, staged, head)
         except Exception:
             if journal.state == "staged":
                 _discard(lake, step.table, journal)
@@ -249,7 +249,7 @@ def _note_files(lake: Lake, staged: Staged, journal: Journal) -> None:
         journal.save()
 
 
-def _publish(lake: Lake, staged: Staged, head: log.Head | None, number: int) -> None:
+def _publish(lake: Lake, staged: Staged, head: log.Head | None) -> None:
     """One atomic commit with the accepted rows and the progress."""
     step, table = staged.step, staged.step.table
     progress = dict(head.progress) if head and not staged.anew else {}
@@ -259,7 +259,7 @@ def _publish(lake: Lake, staged: Staged, head: log.Head | None, number: int) -> 
         "run_id": lake.run_id,
         "step": step.name,
         "progress": progress,
-        "number": number,
+        "number": delta.next_number(lake, table, head.version if head else -1),
     }
     metadata |= rebuilt.facts(staged, lake.clock().isoformat())
     if step.feed:

@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from lakehouse.accounts import deliveries, ops_tables, received, releases
 from lakehouse.accounts.account import ZERO, Account
 from lakehouse.accounts.ops_tables import WIDE_MONEY
+from lakehouse.declare.conform import quoted
 from lakehouse.declare.table import Filter, Read, Step, Table
 from lakehouse.errors import AccountsImbalance
 from lakehouse.intake import files
@@ -259,7 +260,7 @@ def _filters(staged: Staged) -> tuple[Filter, ...]:
     """What is left out on purpose: deliveries that count no more, then what the step declares."""
     if not staged.replaced:
         return staged.step.filters
-    places = ", ".join("'" + place.replace("\\", "\\\\").replace("'", "\\'") + "'" for place in staged.replaced)
+    places = ", ".join(map(quoted, staged.replaced))
     return (Filter("replaced", f"{deliveries.PLACE} IN ({places})"), *staged.step.filters)
 
 

@@ -11,10 +11,11 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from lakehouse.accounts import ops_tables, releases
-from lakehouse.accounts.journal import Journal, flush
+from lakehouse.accounts.journal import done, flush
 from lakehouse.declare.table import Step
 from lakehouse.errors import ACCOUNTS, GATE, OTHER, USAGE, LakehouseError
 from lakehouse.intake.feeds import Feed
@@ -24,7 +25,7 @@ from lakehouse.promotion import gate
 from lakehouse.promotion.promote import Promotion, promote
 from lakehouse.settings import CONF
 from lakehouse.store import arrow
-from lakehouse.store.lake import Lake, new_id
+from lakehouse.store.lake import Lake
 
 GRAVEST_FIRST = (ACCOUNTS, GATE, USAGE, OTHER)
 
@@ -97,7 +98,8 @@ def run_steps(
     finally:
         strange = _not_on_record(lake, report.unaccounted)
         if report.published or report.errors or report.unreadable or strange:
-            _note_run(lake, started.isoformat(), report, strange)
+            message = next((text for _, text, _ in report.errors), None)
+            note_run(lake, started, report.exit_code, len(report.published), message, strange=strange)
         if report.published:
             report.is_release = releases.note(lake)
         flush(lake)
@@ -117,19 +119,14 @@ def _one_step(lake: Lake, step: Step, report: Report, full: bool, rebuild: str |
         report.held.append(step)
         return f"held back: waits for {', '.join(waits)}"
     try:
-        anew = is_rebuilt and not any(done.step.table == step.table for done in report.published)
+        anew = is_rebuilt and not any(each.step.table == step.table for each in report.published)
         promotion = promote(lake, step, full=full or is_rebuilt, anew=anew, inputs=inputs)
     except LakehouseError as error:
         report.errors.append((step, str(error), error.exit_code))
         return f"stopped: {str(error).splitlines()[0]}"
     except Exception as error:  # noqa: BLE001 - any failure of a step becomes a message, and the others go on
-        path = lake.warehouse / "ops" / "logs" / f"{lake.run_id}.log"
-        path.parent.mkdir(exist_ok=True)
-        with path.open("a") as log:
-            log.write(f"{step.name}\n{traceback.format_exc()}\n")
-        first = next(iter(str(error).splitlines()), type(error).__name__)
-        report.errors.append((step, f"{step.name}: unexpected: {first}; the details are in {path}", OTHER))
-        return f"stopped: {first}"
+        report.errors.append((step, f"{step.name}: {unexpected(lake, step.name, error)}", OTHER))
+        return f"stopped: {first_line(error)}"
     report.promotions.append(promotion)
     if promotion.account is None:
         return "nothing new"
@@ -146,28 +143,49 @@ def _not_on_record(lake: Lake, found: Sequence[FileReport]) -> list[FileReport]:
     return [report for report in found if (report.file, report.message) not in noted]
 
 
-def _note_run(lake: Lake, started_at: str, report: Report, strange: Sequence[FileReport]) -> None:
-    batch_id = new_id(lake.clock)
-    journal = Journal(lake.journal / f"{batch_id}.json", batch_id, ops_tables.RUNS.name, "run", "done")
-    journal.add(
-        ops_tables.RUNS,
-        {
-            "run_id": lake.run_id,
-            "batch_id": batch_id,
-            "job": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "started_at": started_at,
-            "ended_at": lake.clock().isoformat(),
-            "exit_code": report.exit_code,
-            "batches": len(report.published),
-            "message": next((text for _, text, _ in report.errors), None),
-            "git_commit": git_commit(),
-        },
-    )
-    facts = {"run_id": lake.run_id, "batch_id": batch_id, "table": None, "step": None}
+def note_run(
+    lake: Lake,
+    started: datetime,
+    exit_code: int,
+    batches: int,
+    message: str | None,
+    *,
+    step: str = "run",
+    strange: Sequence[FileReport] = (),
+) -> None:
+    """Write down in ops.runs what ran: how many batches or versions came of it, and what went wrong first.
+
+    `strange` are files that nobody took.
+    """
+    row = {
+        "job": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "started_at": started.isoformat(),
+        "ended_at": lake.clock().isoformat(),
+        "exit_code": exit_code,
+        "batches": batches,
+        "message": message,
+        "git_commit": git_commit(),
+    }
+    journal = done(lake, ops_tables.RUNS, step, row)
+    facts = {"run_id": lake.run_id, "batch_id": journal.batch_id, "table": None, "step": None}
     facts |= {"at": lake.clock().isoformat()}
     told = ("file", "file_id", "size_bytes", "status", "message")
     journal.add(ops_tables.FILES, *(facts | {name: getattr(each, name) for name in told} for each in strange))
     journal.save()
+
+
+def unexpected(lake: Lake, name: str, error: Exception) -> str:
+    """What to tell of an error that nobody foresaw; its trace goes into a log of the run."""
+    path = lake.warehouse / "ops" / "logs" / f"{lake.run_id}.log"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as log:
+        log.write(f"{name}\n{''.join(traceback.format_exception(error))}\n")
+    return f"unexpected: {first_line(error)}; the details are in {path}"
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, or its kind where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def git_commit() -> str | None:

@@ -19,6 +19,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.declare.conform import quoted
 from lakehouse.declare.table import Table
 from lakehouse.errors import CommitRefused, UsageError
 from lakehouse.store.lake import Lake
@@ -45,9 +46,9 @@ def read(lake: Lake, table: Table, version: int | None = None) -> DataFrame:
     )
 
 
-def next_number(lake: Lake, table: Table) -> int:
-    """The number that the next batch of a table has."""
-    return transaction(lake, table.name, WRITER) + 1
+def next_number(lake: Lake, table: Table, after: int) -> int:
+    """The number of the batch that follows a version of a table (-1: the first), whatever was committed since."""
+    return transaction(lake, table.name, WRITER, after) + 1 if after >= 0 else 1
 
 
 def changes(lake: Lake, table: Table, after: int, until: int) -> DataFrame:
@@ -155,7 +156,7 @@ def _evolve(lake: Lake, table: Table) -> None:
     declared = {f.name: f.dataType.simpleString() for f in table.schema}
     if missing := [f for f in table.schema if f.name not in stored]:
         added = ", ".join(
-            f"`{f.name}` {f.dataType.simpleString()} COMMENT {_quoted(f.metadata['comment'])}" for f in missing
+            f"`{f.name}` {f.dataType.simpleString()} COMMENT {quoted(f.metadata['comment'])}" for f in missing
         )
         lake.spark.sql(f"ALTER TABLE delta.`{lake.path(table)}` ADD COLUMNS ({added})")
         lake.say(f"{table.name}: new columns {', '.join(f.name for f in missing)}; older rows have none")
@@ -195,10 +196,6 @@ def _widen(lake: Lake, table: Table) -> None:
     if table.write == "append":
         with _metadata(lake, table, metadata):
             lake.spark.sql(f"ALTER TABLE {path} SET TBLPROPERTIES ('{append_only}' = 'true')")
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _create(lake: Lake, table: Table, rows: DataFrame) -> None:

@@ -100,9 +100,9 @@ def stored_properties(lake: Lake, name: str) -> dict[str, str | None]:
     return dict(DeltaTable(lake.path(name)).metadata().configuration)
 
 
-def transaction(lake: Lake, name: str, writer: str) -> int:
-    """The number of the newest transaction (`txn` action) of a writer in a table; 0 before the first."""
-    return (DeltaTable(lake.path(name)).transaction_version(writer) or 0) if exists(lake, name) else 0
+def transaction(lake: Lake, name: str, writer: str, version: int | None = None) -> int:
+    """The number of a writer's newest transaction (`txn` action) in a table, as of a version; 0 before the first."""
+    return DeltaTable(lake.path(name), version).transaction_version(writer) or 0
 
 
 def versions(lake: Lake, name: str) -> tuple[list[int], int]:

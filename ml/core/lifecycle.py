@@ -7,24 +7,19 @@ the family's plain baseline, and the scored tables say so.
 from __future__ import annotations
 
 import logging
-import shlex
-import sys
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pyspark.sql import DataFrame
 
 from lakehouse.accounts import ops_tables
-from lakehouse.accounts.journal import Journal, flush
+from lakehouse.accounts.journal import done, flush
 from lakehouse.declare.table import Read
 from lakehouse.errors import LakehouseError, UsageError
-from lakehouse.run.runner import git_commit
+from lakehouse.run.runner import git_commit, unexpected
 from lakehouse.store import arrow, delta, log, versions
-from lakehouse.store.lake import Lake, new_id
+from lakehouse.store.lake import Lake
 from ml.core.evidence import CHALLENGER, CHAMPION, Decision, decide
 from ml.core.experiment import Experiment, Model, Served, Trained
 from ml.core.manifest import ModelDamaged
@@ -94,34 +89,7 @@ def _foreseen(lake: Lake, name: str, work: Callable[[], _Answer]) -> _Answer:
     except LakehouseError:
         raise
     except Exception as error:
-        path = lake.warehouse / "ops" / "logs" / f"{lake.run_id}.log"
-        path.parent.mkdir(exist_ok=True)
-        with path.open("a") as log_file:
-            log_file.write(f"{name}\n{traceback.format_exc()}\n")
-        first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise TrainingFailed(f"unexpected: {first}; the details are in {path}") from error
-
-
-def note_run(lake: Lake, started: datetime, exit_code: int, versions: int, message: str | None) -> None:
-    """Write down in ops.runs that models were trained, how many versions came of it, and what went wrong first."""
-    batch_id = new_id(lake.clock)
-    journal = Journal(lake.journal / f"{batch_id}.json", batch_id, ops_tables.RUNS.name, "train", "done")
-    journal.add(
-        ops_tables.RUNS,
-        {
-            "run_id": lake.run_id,
-            "batch_id": batch_id,
-            "job": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "started_at": started.isoformat(),
-            "ended_at": lake.clock().isoformat(),
-            "exit_code": exit_code,
-            "batches": versions,
-            "message": message,
-            "git_commit": git_commit(),
-        },
-    )
-    journal.save()
-    flush(lake)
+        raise TrainingFailed(unexpected(lake, name, error)) from error
 
 
 def train(lake: Lake, store: Store, experiment: Experiment, shop: str, seed: int) -> Training:
@@ -217,25 +185,18 @@ def move(
     challenger = store.alias(name, CHALLENGER)
     if alias == CHAMPION and challenger is not None and int(challenger.version) == version:
         store.drop_alias(name, CHALLENGER)
-    batch_id = new_id(lake.clock)
-    journal = Journal(lake.journal / f"{batch_id}.json", batch_id, ops_tables.MODEL_MOVES.name, "move", "done")
-    journal.add(
-        ops_tables.MODEL_MOVES,
-        {
-            "run_id": lake.run_id,
-            "batch_id": batch_id,
-            "at": lake.clock().isoformat(),
-            "family": experiment.name,
-            "shop_id": shop,
-            "model": name,
-            "alias": alias,
-            "from_version": None if before is None else int(before.version),
-            "to_version": version,
-            "why": why,
-            "model_run": run_id,
-        },
-    )
-    journal.save()
+    row = {
+        "at": lake.clock().isoformat(),
+        "family": experiment.name,
+        "shop_id": shop,
+        "model": name,
+        "alias": alias,
+        "from_version": None if before is None else int(before.version),
+        "to_version": version,
+        "why": why,
+        "model_run": run_id,
+    }
+    done(lake, ops_tables.MODEL_MOVES, "move", row).save()
     flush(lake)
 
 

@@ -8,7 +8,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from gold.measures import last_days
+from gold.measures import last_days, main_currencies
 
 logger = logging.getLogger("shoplake")
 
@@ -50,10 +50,8 @@ def in_main_currency(order_lines: DataFrame) -> DataFrame:
 
     Amounts of two currencies are never added. The lines themselves stay, since who buys in another currency buys too.
     """
-    sold = order_lines.groupBy("shop_id", "currency").agg(F.count("*").alias("lines"))
-    main = sold.groupBy("shop_id").agg(F.max_by("currency", F.struct("lines", "currency")).alias("main_currency"))
     amount = F.when(F.col("currency") == F.col("main_currency"), F.col("amount")).otherwise(F.lit(0))
-    kept = order_lines.join(F.broadcast(main), "shop_id")
+    kept = order_lines.join(F.broadcast(main_currencies(order_lines)), "shop_id")
     return kept.withColumns({"amount": amount, "currency": F.col("main_currency")}).drop("main_currency")
 
 

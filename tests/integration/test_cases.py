@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse.run.runner import Report
 from lakehouse.store.lake import Lake
-from tests.integration.warehouse import accounts, content, differences, lake_at, refusals, rows, rules_of, run
+from tests.integration.warehouse import balances, content, lake_at, refusals, rows, rules_of, run
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 GOLD = "gold.sales_daily"
@@ -61,10 +61,6 @@ def refused(lake: Lake, table: str) -> dict[str, list[str]]:
         next(iter(json.loads(row["_row"]).values())) or "": rules_of(row)
         for row in rows(lake.warehouse, f"{table}__quarantine")
     }
-
-
-def balances(lake: Lake) -> bool:
-    return not [row["table"] for row in accounts(lake.warehouse) if any(differences(row).values())]
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,11 @@ def contents_of(files: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
+def balances(lake: Lake) -> bool:
+    """Whether every account of a warehouse balances."""
+    return not [row for row in accounts(lake.warehouse) if any(differences(row).values())]
+
+
 LINE_COLUMNS = (
     "order_id,line_no,ordered_at,customer_id,country,product_id,quantity,unit_price,discount,currency,promotion_id"
 )
