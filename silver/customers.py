@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakehouse.declare.rules import Expectation, matches, not_null
-from lakehouse.declare.table import Field, Table
+from lakehouse.declare.table import DELIVERY_ORDER, Field, Table
 from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, SCOPE, SHOP_ID, not_after_delivery
 
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s.]+$"
@@ -35,7 +35,7 @@ TABLE = Table(
     ),
     row_law="A delivered change is an event; successive events that say the same fold into one version.",
     write="scd2",
-    sequence_by=("updated_at", "_ingested_at", "_source_file", "_source_row"),
+    sequence_by=("updated_at", *DELIVERY_ORDER),
     rules=(COUNTRY_KNOWN,),
     expectations=(
         Expectation(

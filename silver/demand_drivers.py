@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.declare.conform import day, natural, text
+from lakehouse.declare.conform import day, in_order, text
 from lakehouse.declare.rules import Expectation, not_null
-from lakehouse.declare.table import Field, Table
+from lakehouse.declare.table import DELIVERY_ORDER, Field, Table
 from silver.shared import SCOPE, SHOP_ID
 
 # Delivered column -> whether it is known before the period. Prices of a period without a sale are left out by the rules
@@ -48,7 +48,7 @@ def long(delivered: DataFrame, drivers: dict[str, bool], shop: str, location: Co
             for name, known in drivers.items()
         )
     )
-    newest = F.struct(natural(F.col("_source_file")).alias("file"), "_ingested_at", "_source_row")
+    newest = F.struct(*in_order(DELIVERY_ORDER))
     rows = delivered.select(
         F.lit(shop).alias("shop_id"),
         location.alias("location"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakehouse.declare.rules import Expectation, between, not_null
-from lakehouse.declare.table import Field, Table
+from lakehouse.declare.table import DELIVERY_ORDER, Field, Table
 from silver.shared import SCOPE, SHOP_ID, not_after_delivery
 
 TABLE = Table(
@@ -19,7 +19,7 @@ TABLE = Table(
         Field("rated_at", "timestamp", "when it was rated (UTC)", rules=(not_null(), not_after_delivery("time"))),
     ),
     row_law="One row per person and product: the newest rating.",
-    sequence_by=("rated_at", "_ingested_at", "_source_file", "_source_row"),
+    sequence_by=("rated_at", *DELIVERY_ORDER),
     expectations=(
         Expectation(
             "expect_column_mean_to_be_between",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import functions as F
 
 from lakehouse.declare.rules import Expectation, holds, not_before, not_null, one_of
-from lakehouse.declare.table import MONEY, Field, Table
+from lakehouse.declare.table import DELIVERY_ORDER, MONEY, Field, Table
 from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SCOPE, SHOP_ID, not_after_delivery
 
 STATUSES = (
@@ -49,7 +49,7 @@ TABLE = Table(
         Field("voucher_code", "string", "voucher used"),
     ),
     row_law="One row per order; the newest updated_at counts. Online Retail: one row per invoice.",
-    sequence_by=("updated_at", "_ingested_at", "_source_file", "_source_row"),
+    sequence_by=("updated_at", *DELIVERY_ORDER),
     rules=(
         COUNTRY_KNOWN,
         holds(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakehouse.declare.rules import Expectation, between, not_null
-from lakehouse.declare.table import MONEY, Field, Table
+from lakehouse.declare.table import DELIVERY_ORDER, MONEY, Field, Table
 from silver.shared import SCOPE, SHOP_ID, not_after_delivery
 
 TABLE = Table(
@@ -37,7 +37,7 @@ TABLE = Table(
     ),
     row_law="A delivered change is an event; successive events that say the same fold into one version.",
     write="scd2",
-    sequence_by=("updated_at", "_ingested_at", "_source_file", "_source_row"),
+    sequence_by=("updated_at", *DELIVERY_ORDER),
     expectations=(
         Expectation(
             "expect_column_unique_value_count_to_be_between",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakehouse.declare.rules import Expectation, between, not_before, not_null
-from lakehouse.declare.table import Field, Table
+from lakehouse.declare.table import DELIVERY_ORDER, Field, Table
 from silver.shared import SCOPE, SHOP_ID
 
 TABLE = Table(
@@ -23,7 +23,7 @@ TABLE = Table(
         Field("updated_at", "timestamp", "when it was changed (UTC)", rules=(not_null(),)),
     ),
     row_law="One row per promotion; of several deliveries the newest updated_at counts.",
-    sequence_by=("updated_at", "_ingested_at", "_source_file", "_source_row"),
+    sequence_by=("updated_at", *DELIVERY_ORDER),
     expectations=(
         Expectation(
             "expect_column_max_to_be_between",

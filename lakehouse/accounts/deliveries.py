@@ -10,6 +10,7 @@ from typing import Any
 
 from lakehouse.accounts import ops_tables, received
 from lakehouse.accounts.journal import done
+from lakehouse.declare.conform import natural_key
 from lakehouse.declare.table import Table
 from lakehouse.errors import UsageError
 from lakehouse.store.lake import Lake
@@ -17,7 +18,7 @@ from lakehouse.store.lake import Lake
 COUNT = ("loaded", "known")
 WITHDRAWN = "withdrawn"
 PLACE = "concat_ws('|', _batch_id, _source_file)"
-"""SQL over a bronze table: the delivery of a row, as `replaced` names it."""
+"""SQL over a bronze table: the delivery of a row, as `standing` names it."""
 
 
 def newest(rows: list[dict[str, Any]]) -> dict[str, str | None]:
@@ -49,14 +50,26 @@ def count(lake: Lake, table: Table, file: str, counts: bool, why: str) -> None:
     done(lake, ops_tables.FILES, last["step"], row).save()
 
 
-def replaced(lake: Lake, table: Table) -> tuple[str, ...]:
-    """The deliveries in a bronze table that count no more, each as its batch and its file (`PLACE`)."""
+def standing(lake: Lake, table: Table) -> dict[str, str | None]:
+    """The deliveries in a bronze table that do not stand as they came, by their batch and file (`PLACE`).
+
+    The value is None where a delivery counts no more, else the last of the names that its content stands under: a
+    content that came under several names is loaded once, and the order of names must not depend on which came first.
+    """
     rows = received.current(lake, table)
     stands = newest(rows)
+    names: dict[str, list[str]] = {}
     if table.newest_file_counts:
-        current = set(stands.values())
+        for name, content in stands.items():
+            names.setdefault(content or "", []).append(name)
     else:
-        taken_out = {name for name, content in stands.items() if content is None}
-        current = {row["file_id"] for row in rows if row["file"] not in taken_out}
-    loaded = {row["file_id"]: f"{row['batch_id']}|{row['file']}" for row in rows if row["status"] == "loaded"}
-    return tuple(sorted(place for content, place in loaded.items() if content not in current))
+        for row in rows:
+            if row["status"] in COUNT and stands[row["file"]] is not None:
+                names.setdefault(row["file_id"], []).append(row["file"])
+    found: dict[str, str | None] = {}
+    for row in rows:
+        if row["status"] == "loaded":
+            last = max(names.get(row["file_id"], []), key=natural_key, default=None)
+            if last != row["file"]:
+                found[f"{row['batch_id']}|{row['file']}"] = last
+    return dict(sorted(found.items()))

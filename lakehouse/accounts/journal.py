@@ -136,7 +136,8 @@ def _through(lake: Lake, table: Table) -> None:
     """Let what a table got be on the disk before the journals go that told it too."""
     head = log.head(lake, table.name)
     if head is not None:
-        durable.sync(log.files_of(lake, table.name, head.version))
+        for version in (0, 1) if head.version == 1 else (head.version,):  # the first rows come with the table's creation
+            durable.sync(log.files_of(lake, table.name, version))
         durable.sync([Path(lake.path(table)), Path(lake.path(table), "_delta_log")])
     versions.note(lake, table.name)
 
@@ -152,8 +153,7 @@ def _append_new(lake: Lake, table: Table, rows: list[dict[str, Any]]) -> None:
 def append_rows(lake: Lake, table: Table, rows: list[dict[str, Any]]) -> None:
     """Append rows to an ops table, as a journal notes them."""
     types = {f.name: f.type.upper() for f in table.fields}
-    typed = [[_decode(row.get(name), types[name]) for name in types] for row in rows]
-    delta.append(lake, table, lake.spark.createDataFrame(typed, table.schema))
+    delta.append_rows(lake, table, [{name: _decode(row.get(name), types[name]) for name in types} for row in rows])
 
 
 def _decode(value: Any, kind: str) -> Any:

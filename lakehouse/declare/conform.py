@@ -1,5 +1,6 @@
 """Helpers for pure builds: from delivered text to declared types, and one vocabulary."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
@@ -42,23 +43,24 @@ def typed(
     text kept in `_unread`, from which the road makes the reason. All other columns are kept.
     """
     types = {f.name: f.type for f in table.fields}
-    texts = {name: text(F.col(value) if isinstance(value, str) else value, nothing) for name, value in columns.items()}
+    # In three steps, each of columns that the next one uses several times: Spark computes them once.
+    texts = {name: F.col(f"_text_{name}") for name in columns}
+    found = {name: text(F.col(value) if isinstance(value, str) else value, nothing) for name, value in columns.items()}
+    delivered = delivered.withColumns({f"_text_{name}": value for name, value in found.items()})
     values = {
-        name: _value(found, types[name], timezone, (day_formats or {}).get(name, ()), (decimals or {}).get(name))
-        for name, found in texts.items()
+        name: _value(texts[name], types[name], timezone, (day_formats or {}).get(name, ()), (decimals or {}).get(name))
+        for name in columns
     }
-    failures = [
-        F.when(texts[name].isNotNull() & value.isNull(), F.lit(name))
-        for name, value in values.items()
-        if types[name] != "string"
-    ]
+    read = delivered.withColumns(values)
     untyped, unread = F.lit(None).cast("string"), F.lit(None).cast("map<string, string>")
-    if failures:
-        listed = F.concat_ws(",", *failures)
+    if told := [name for name in columns if types[name] != "string"]:
+        listed = F.concat_ws(
+            ",", *(F.when(texts[name].isNotNull() & F.col(name).isNull(), F.lit(name)) for name in told)
+        )
         untyped = F.when(F.length(listed) > 0, F.concat(F.lit(","), listed, F.lit(",")))
-        came = [part for name, found in texts.items() if types[name] != "string" for part in (F.lit(name), found)]
+        came = [part for name in told for part in (F.lit(name), texts[name])]
         unread = F.when(F.length(listed) > 0, F.create_map(*came))
-    return delivered.withColumns(values | {"_untyped": untyped, "_unread": unread})
+    return read.withColumns({"_untyped": untyped, "_unread": unread}).drop(*(f"_text_{name}" for name in columns))
 
 
 _BLANKS = " \t\u00a0\ufeff"
@@ -144,6 +146,16 @@ def natural(name: Column) -> Column:
     """A text that sorts by the numbers in it, each with twelve digits: `orders_2.csv` comes before `orders_10.csv`."""
     padded = F.regexp_replace(name, r"(\d+)", "0" * _DIGITS + "$1")
     return F.regexp_replace(padded, rf"\d*(\d{{{_DIGITS}}})(?!\d)", "$1")
+
+
+def in_order(names: Sequence[str]) -> list[Column]:
+    """Columns that a newer row has greater values in; names of files compare by the numbers in them."""
+    return [natural(F.col(n)).alias(n) if n == "_source_file" else F.col(n) for n in names]
+
+
+def natural_key(name: str) -> str:
+    """What `natural` gives for a text, in Python."""
+    return re.sub(r"\d+", lambda number: number[0].zfill(_DIGITS)[-_DIGITS:], name)
 
 
 def pseudonym(column: Column, key: str) -> Column:

@@ -14,7 +14,6 @@ from lakehouse.accounts import ops_tables, received
 from lakehouse.accounts.journal import Journal, broken_batches, encode
 from lakehouse.declare.table import Table
 from lakehouse.promotion.quarantine import quarantine_of
-from lakehouse.promotion.stage import REPLACED
 from lakehouse.promotion.staged import Staged
 from lakehouse.store import arrow, log, versions
 from lakehouse.store.lake import Lake
@@ -52,7 +51,7 @@ def journal_of(lake: Lake, table: Table, batch: log.Head) -> Journal | None:
     shared = {"run_id": told["run_id"], "batch_id": batch.batch_id, "table": table.name, "step": told["step"]}
     shared["at"] = told["at"]
     for source, version in told["progress"][told["step"]].items():
-        if source == REPLACED:
+        if not isinstance(version, int):  # how deliveries stood
             continue
         row = {"source_table": source, "from_version": told["consumed"].get(source), "until_version": version}
         journal.add(ops_tables.LINEAGE, shared | row)

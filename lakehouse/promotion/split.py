@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Observation, Window
@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.accounts.account import ZERO
 from lakehouse.accounts.ops_tables import WIDE_MONEY
-from lakehouse.declare.conform import RESTATED, natural
+from lakehouse.declare.conform import RESTATED, in_order
 from lakehouse.declare.rules import errors_of, known_marker, reason
 from lakehouse.declare.table import LINEAGE_COLUMNS, Table
 from lakehouse.errors import UsageError
@@ -106,11 +106,6 @@ def _content_hash(table: Table, without: tuple[str, ...] = ()) -> Column:
     return F.xxhash64(*told)
 
 
-def _order(names: Sequence[str]) -> list[Column]:
-    """The columns that a newer row has greater values in; names of files compare by the numbers in them."""
-    return [natural(F.col(name)) if name == "_source_file" else F.col(name) for name in names]
-
-
 def _deduplicated(table: Table, rows: DataFrame) -> DataFrame:
     """The newest good row of each key is accepted; one like its next newer one is a duplicate, any other superseded.
 
@@ -118,7 +113,7 @@ def _deduplicated(table: Table, rows: DataFrame) -> DataFrame:
     refused: one of them is wrong, and nothing tells which. There a later delivery that is good also corrects one that
     was refused. A restated row that is like the accepted one is a duplicate.
     """
-    order = F.struct(*(value.alias(f"_{n}") for n, value in enumerate(_order(table.sequence_by))))
+    order = F.struct(*(value.alias(f"_{n}") for n, value in enumerate(in_order(table.sequence_by))))
     key = Window.partitionBy(*table.grain)
     is_good = (F.size("_errors") == 0) & ~F.col(RESTATED)
     rows = rows.withColumns({"_content": _content_hash(table), "_order": order})
@@ -173,7 +168,7 @@ def _folded(table: Table, rows: DataFrame) -> DataFrame:
     key = table.grain
     rows = rows.withColumn("_rejected", F.size("_errors") > 0)
     at_once = Window.partitionBy("_rejected", *key, moment).orderBy(
-        *(value.desc_nulls_last() for value in _order(table.sequence_by[1:]))
+        *(value.desc_nulls_last() for value in in_order(table.sequence_by[1:]))
     )
     rows = rows.withColumns({"_place": F.row_number().over(at_once), "_content": _content_hash(table, (moment,))})
     rows = rows.withColumn("_winner", F.first("_content").over(at_once))

@@ -29,8 +29,8 @@ from lakehouse.promotion.staged import AMOUNT_READ, STAGED_OUTCOMES, Staged, out
 from lakehouse.store import delta, log
 from lakehouse.store.lake import Lake
 
-REPLACED = "replaced"
-"""Under this name a step notes, beside the versions that it consumed, which deliveries counted no more by then."""
+DELIVERIES = "deliveries"
+"""Under this name a step notes, beside the versions that it consumed, how deliveries stood by then."""
 
 # --- files ------------------------------------------------------------------------------------------------------------
 
@@ -112,9 +112,10 @@ def stage_rows(lake: Lake, step: Step, batch_id: str, folder: Path, head: log.He
     if versions[driver.name] < 0:
         return None
     staged = Staged(step, batch_id, folder, full, consumed=dict(consumed), versions=versions)
-    if driver.layer == "bronze":
-        staged.replaced = deliveries.replaced(lake, driver)
-        staged.versions[REPLACED] = list(staged.replaced)
+    delivered = [read.table for read in step.reads if read.table.layer == "bronze"]
+    if delivered:
+        staged.deliveries = {table.name: deliveries.standing(lake, table) for table in delivered}
+        staged.versions[DELIVERIES] = staged.deliveries
     if consumed and all(staged.versions[name] == consumed.get(name, -1) for name in staged.versions):
         return None
     if consumed and _finds_no_group(lake, staged):
@@ -150,6 +151,8 @@ def _groups_again(lake: Lake, staged: Staged, observed: Observation) -> dict[str
     inputs = {}
     for read in staged.step.reads:
         rows = _all_rows(lake, staged, read)
+        if read is not staged.step.reads[0]:
+            rows = _standing(staged, read.table, rows)
         if staged.groups is not None and read.groups:
             names = {name: f"_group_{name}" for name in read.groups}
             groups = staged.groups.withColumnsRenamed(names)
@@ -177,16 +180,17 @@ def _finds_no_group(lake: Lake, staged: Staged) -> bool:
     step, names = staged.step, staged.step.recompute or ()
     found: list[DataFrame] = []
     for read in step.reads:
-        if not _is_changed(staged, read.table.name):
+        others = _standing_otherwise(staged, read.table)
+        if not others and not _is_changed(staged, read.table.name):
             continue
         if not (read.groups or read.joins) or _has_other_types(lake, staged, read.table.name):
             return False
-        changed = _changes(lake, staged, read)
-        found.append(_of_groups(changed, read, names) if read.groups else _of_joined(lake, staged, read, changed))
-    if other := set(staged.replaced) ^ set(staged.consumed.get(REPLACED, [])):
-        driver = step.reads[0]
-        of_deliveries = _all_rows(lake, staged, driver).where(F.expr(deliveries.PLACE).isin(sorted(other)))
-        found.append(_of_groups(of_deliveries, driver, names))
+        changed = [_changes(lake, staged, read)] if _is_changed(staged, read.table.name) else []
+        if others:
+            changed.append(_all_rows(lake, staged, read).where(F.expr(deliveries.PLACE).isin(others)))
+        found += [
+            _of_groups(rows, read, names) if read.groups else _of_joined(lake, staged, read, rows) for rows in changed
+        ]
     for rule in step.table.row_rules:
         if rule.reference is not None and _is_changed(staged, rule.reference.name):
             if _has_lost_keys(lake, staged, rule.reference, rule.columns[0]):
@@ -256,12 +260,38 @@ def _scoped(rows: DataFrame, read: Read) -> DataFrame:
     return rows.where(read.where) if read.where else rows
 
 
+def _standing_otherwise(staged: Staged, table: Table) -> list[str]:
+    """The deliveries of a bronze table that stand otherwise than when it was consumed."""
+    noted = staged.consumed.get(DELIVERIES, {})
+    now, then = staged.deliveries.get(table.name, {}), noted.get(table.name, {})
+    return sorted(place for place in now.keys() | then.keys() if now.get(place, "") != then.get(place, ""))
+
+
 def _filters(staged: Staged) -> tuple[Filter, ...]:
     """What is left out on purpose: deliveries that count no more, then what the step declares."""
-    if not staged.replaced:
-        return staged.step.filters
-    places = ", ".join(map(quoted, staged.replaced))
-    return (Filter("replaced", f"{deliveries.PLACE} IN ({places})"), *staged.step.filters)
+    return (*_replaced(staged, staged.step.reads[0].table), *staged.step.filters)
+
+
+def _replaced(staged: Staged, table: Table) -> tuple[Filter, ...]:
+    """What leaves out the deliveries of a bronze table that count no more."""
+    places = [place for place, name in staged.deliveries.get(table.name, {}).items() if name is None]
+    return (Filter("replaced", f"{deliveries.PLACE} IN ({', '.join(map(quoted, places))})"),) if places else ()
+
+
+def _standing(staged: Staged, table: Table, rows: DataFrame) -> DataFrame:
+    """The rows of a bronze table as its deliveries stand: less those that count no more, under their last names."""
+    for filtered in _replaced(staged, table):
+        rows = rows.where(~F.coalesce(F.expr(filtered.drops), F.lit(False)))
+    return _named(staged, table, rows)
+
+
+def _named(staged: Staged, table: Table, rows: DataFrame) -> DataFrame:
+    """The rows of a bronze table with the last name under which their delivery stands."""
+    named = {place: name for place, name in staged.deliveries.get(table.name, {}).items() if name is not None}
+    if not named:
+        return rows
+    names = F.create_map(*(F.lit(text) for pair in named.items() for text in pair))
+    return rows.withColumn("_source_file", F.coalesce(names[F.expr(deliveries.PLACE)], F.col("_source_file")))
 
 
 def _reading(staged: Staged) -> dict[str, Column]:
@@ -294,6 +324,7 @@ def _kept(staged: Staged, rows: DataFrame) -> DataFrame:
     """The rows that no filter drops; a row-wise step carries each row as it came in `_raw`."""
     drops = [F.coalesce(F.expr(f.drops), F.lit(False)) for f in _filters(staged)]
     rows = rows.where(~reduce(Column.__or__, drops)) if drops else rows
+    rows = _named(staged, staged.step.reads[0].table, rows)
     if not staged.is_rowwise:
         return rows
     amount = F.expr(staged.step.amount).cast(WIDE_MONEY) if staged.step.amount else F.lit(None).cast(WIDE_MONEY)

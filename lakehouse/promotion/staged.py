@@ -28,7 +28,7 @@ class Staged:
 
     `consumed` and `versions` are the versions of the tables read, before and now. `groups` are the groups that are
     computed again; None stands for all. `anew` says that the batch takes the place of all that the table holds.
-    `replaced` are the deliveries that count no more (`deliveries.replaced`).
+    `deliveries` are, by bronze table, those that do not stand as they came (`accounts.deliveries.standing`).
     """
 
     step: Step
@@ -39,7 +39,7 @@ class Staged:
     consumed: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, Any] = field(default_factory=dict)
     groups: DataFrame | None = None
-    replaced: tuple[str, ...] = ()
+    deliveries: dict[str, dict[str, str | None]] = field(default_factory=dict)
     schema: StructType = field(default_factory=StructType)
     account: Account = field(default_factory=Account)
     files: tuple[FileReport, ...] = ()

@@ -10,14 +10,17 @@ are numbered: the number is in the commit as Delta's own transaction (`txn`), an
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import deltalake
+import pyarrow as pa
 from delta.exceptions import DeltaConcurrentModificationException
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from lakehouse.declare.conform import quoted
 from lakehouse.declare.table import Table
@@ -75,6 +78,24 @@ def append(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any
         _mark_if_silent(lake, table, metadata)
 
 
+def append_rows(lake: Lake, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add rows that are in Python already, in one commit by delta-rs; as `append`, in a twentieth of its time."""
+    with locked(lake, table.name):
+        _evolve(lake, table)
+        if not exists(lake, table.name):
+            deltalake.DeltaTable.create(
+                lake.path(table),
+                deltalake.Schema.from_json(table.schema.json()),
+                description=table.meaning,
+                configuration=_properties(table),
+                raise_if_key_not_exists=False,  # one of the properties is ours
+            )
+        schema = to_arrow_schema(table.schema, timezone="UTC")
+        maps = [f.name for f in schema if pa.types.is_map(f.type)]
+        items = [{**row, **{name: list(row[name].items()) for name in maps if row[name] is not None}} for row in rows]
+        deltalake.write_deltalake(lake.path(table), pa.Table.from_pylist(items, schema), mode="append")
+
+
 def replace(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any]) -> None:
     """Put rows in the place of all that a table holds, with its columns as they are declared now, in one commit."""
     with locked(lake, table.name), _metadata(lake, table, metadata):
@@ -123,7 +144,10 @@ def _refused(table: Table, batch_id: str | None) -> CommitRefused:
 
 
 def keep_quarantine(lake: Lake, table: Table, rows: DataFrame, released: DataFrame) -> None:
-    """Add refused rows that a quarantine does not hold yet, and take out those that are released, in one commit."""
+    """Add refused rows that a quarantine does not hold yet, and take out those that are released, in one commit.
+
+    A row that is refused again for other reasons waits for those.
+    """
     with locked(lake, table.name):
         _evolve(lake, table)
         on = " AND ".join(f"t.{c} <=> s.{c}" for c in table.key)
@@ -131,6 +155,7 @@ def keep_quarantine(lake: Lake, table: Table, rows: DataFrame, released: DataFra
         merger = DeltaTable.forPath(lake.spark, lake.path(table)).alias("t").merge(source.alias("s"), on)
         merger = merger.whenMatchedDelete(f"s.{DELETE_FLAG}")
         values: dict[str, Any] = {f"`{c}`": f"s.`{c}`" for c in table.all_columns}
+        merger = merger.whenMatchedUpdate("NOT (t._errors <=> s._errors)", {"_errors": "s._errors"})
         merger.whenNotMatchedInsert(f"NOT s.{DELETE_FLAG}", values).execute()
 
 
@@ -200,19 +225,20 @@ def _widen(lake: Lake, table: Table) -> None:
 
 def _create(lake: Lake, table: Table, rows: DataFrame) -> None:
     commented = [F.col(f.name).cast(f.dataType).alias(f.name, metadata=f.metadata) for f in table.schema]
+    writer = rows.select(*commented).writeTo(f"delta.`{lake.path(table)}`").using("delta")
+    for key, value in {"comment": table.meaning, **_properties(table)}.items():
+        writer = writer.tableProperty(key, value)
+    writer.createOrReplace()  # a plain create refuses a folder in which a killed run left files without a commit
+
+
+def _properties(table: Table) -> dict[str, str]:
     properties = {
-        "comment": table.meaning,
         KEY: ",".join(table.key),
         "delta.enableChangeDataFeed": "true",
         "delta.enableDeletionVectors": "false",
         "delta.dataSkippingStatsColumns": ",".join(table.skipping_columns),
     }
-    if table.write == "append":
-        properties["delta.appendOnly"] = "true"
-    writer = rows.select(*commented).writeTo(f"delta.`{lake.path(table)}`").using("delta")
-    for key, value in properties.items():
-        writer = writer.tableProperty(key, value)
-    writer.createOrReplace()  # a plain create refuses a folder in which a killed run left files without a commit
+    return properties | ({"delta.appendOnly": "true"} if table.write == "append" else {})
 
 
 @contextmanager

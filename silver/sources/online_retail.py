@@ -6,8 +6,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from bronze.online_retail.lines import TABLE as ONLINE_RETAIL
-from lakehouse.declare.conform import RESTATED, local_day, natural, text, text_sql, typed
-from lakehouse.declare.table import LINEAGE_COLUMNS, MONEY, Filter, Read, Step
+from lakehouse.declare.conform import RESTATED, in_order, local_day, text, text_sql, typed
+from lakehouse.declare.table import DELIVERY_ORDER, LINEAGE_COLUMNS, MONEY, Filter, Read, Step
 from silver import countries
 from silver.customers import TABLE as CUSTOMERS
 from silver.order_lines import TABLE as ORDER_LINES
@@ -174,7 +174,7 @@ def _restated(lines: DataFrame) -> DataFrame:
     One that names only others adds to it, as the parts of an export that was cut in two do, or a row delivered again
     from quarantine.
     """
-    delivery = F.struct(natural(F.col("_source_file")), F.col("_ingested_at"))
+    delivery = F.struct(*in_order(DELIVERY_ORDER[:2]))
     of_product = Window.partitionBy("order_id", "product_id")
     lines = lines.withColumn("_delivery", delivery)
     repeats = F.min("_delivery").over(of_product) < F.col("_delivery")
@@ -194,7 +194,7 @@ def orders(order_lines: DataFrame) -> DataFrame:
         "shipping_fee": F.coalesce(F.sum(of_type["shipping"]), F.lit(0)),
         "discount_amount": F.coalesce(-F.sum(of_type["discount"]), F.lit(0)),
     }
-    newest = F.struct("_ingested_at", "_source_file", "_source_row")
+    newest = F.struct(*in_order(DELIVERY_ORDER))
     facts = ("customer_id", "country", "country_code", "currency", *LINEAGE_COLUMNS)
     orders = order_lines.groupBy("shop_id", "order_id").agg(
         F.max("sold_at").alias("updated_at"),

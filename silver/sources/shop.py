@@ -19,8 +19,8 @@ from bronze.shop.products import TABLE as SHOP_PRODUCTS
 from bronze.shop.promotions import TABLE as SHOP_PROMOTIONS
 from bronze.shop.reviews import TABLE as SHOP_REVIEWS
 from bronze.shop.stock_levels import TABLE as SHOP_STOCK_LEVELS
-from lakehouse.declare.conform import RESTATED, full_sql, local_day, natural, text, text_sql, typed
-from lakehouse.declare.table import MONEY, Read, Step, Table
+from lakehouse.declare.conform import RESTATED, full_sql, in_order, local_day, text, text_sql, typed
+from lakehouse.declare.table import DELIVERY_ORDER, MONEY, Read, Step, Table
 from silver import countries
 from silver.customers import TABLE as CUSTOMERS
 from silver.exposures import TABLE as EXPOSURES
@@ -116,7 +116,7 @@ def _restated(lines: DataFrame, shop_orders: DataFrame) -> DataFrame:
     """
     order = Window.partitionBy("order_id")
     of_line = Window.partitionBy("order_id", "line_id")
-    delivery = F.struct(natural(F.col("_source_file")), F.col("_ingested_at"))
+    delivery = F.struct(*in_order(DELIVERY_ORDER[:2]))
     lines = lines.withColumn("_delivery", delivery)
     is_whole = ~F.col("_source_file").contains("resubmitted-")  # a row from quarantine comes alone
     repeats = is_whole & (F.min("_delivery").over(of_line) < F.col("_delivery"))
@@ -134,7 +134,7 @@ def _restated(lines: DataFrame, shop_orders: DataFrame) -> DataFrame:
     total = text(F.col("items_total")).try_cast("decimal(20,4)")
     stated = shop_orders.select(
         text(F.col("order_id")).alias("order_id"),
-        F.struct(text(F.col("updated_at")).try_cast("timestamp"), "_ingested_at", "_source_row").alias("_at"),
+        F.struct(text(F.col("updated_at")).try_cast("timestamp"), *in_order(DELIVERY_ORDER)).alias("_at"),
         total.alias("_total"),
     )
     totals = stated.where("_total IS NOT NULL").groupBy("order_id").agg(F.max_by("_total", "_at").alias("_total"))
