@@ -9,6 +9,8 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from lakehouse.declare.conform import text
+
 UNKNOWN_CODE = "ZZ"
 UNKNOWN_NAME = "Unspecified"
 
@@ -73,20 +75,19 @@ NAMES = {entry[:2]: entry[3:] for entry in _LISTED.strip().replace("\n", ";").sp
 """Code -> name."""
 
 _CODES = {name.upper(): code for code, name in NAMES.items()} | ALIASES | {code: code for code in NAMES}
+_NAMES = {alias: NAMES[code] for alias, code in _CODES.items()}
 
 
 def code(delivered: Column) -> Column:
     """ISO code of a country given by name, alias or code; ZZ for what is missing or not in the vocabulary."""
-    return F.coalesce(_found(_CODES, F.upper(F.trim(delivered))), F.lit(UNKNOWN_CODE))
+    return F.coalesce(_found(_CODES, delivered), F.lit(UNKNOWN_CODE))
 
 
 def name(delivered: Column) -> Column:
     """Name of the country in the vocabulary. A text that is not in it stays as it is, so that people can see it."""
-    text = F.trim(delivered)
-    known = _found(_CODES, F.upper(text))
-    return F.when(known.isNotNull(), _found(NAMES, known)).when(F.length(text) > 0, text).otherwise(UNKNOWN_NAME)
+    return F.coalesce(_found(_NAMES, delivered), text(delivered), F.lit(UNKNOWN_NAME))
 
 
-def _found(pairs: dict[str, str], key: Column) -> Column:
+def _found(pairs: dict[str, str], delivered: Column) -> Column:
     listed = ";".join(f"{known}={value}" for known, value in pairs.items())
-    return F.try_element_at(F.str_to_map(F.lit(listed), F.lit(";"), F.lit("=")), key)
+    return F.try_element_at(F.str_to_map(F.lit(listed), F.lit(";"), F.lit("=")), F.upper(F.trim(delivered)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from lakehouse.declare.conform import text
 from lakehouse.declare.rules import Expectation, between, not_null, one_of
 from lakehouse.declare.table import MONEY, Field, Table
 from silver.shared import SCOPE, SHOP_ID, not_after_delivery
@@ -44,4 +45,4 @@ TABLE = Table(
 
 def series_id(location: str, product: str) -> Column:
     """Name of a series: place and product, with a slash between."""
-    return F.concat(F.trim(location), F.lit("/"), F.trim(product))
+    return F.concat(text(F.col(location)), F.lit("/"), text(F.col(product)))

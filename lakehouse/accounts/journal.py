@@ -136,7 +136,7 @@ def _through(lake: Lake, table: Table) -> None:
     """Let what a table got be on the disk before the journals go that told it too."""
     head = log.head(lake, table.name)
     if head is not None:
-        for version in (0, 1) if head.version == 1 else (head.version,):  # the first rows come with the table's creation
+        for version in {max(head.version - 1, 0), head.version}:  # the first rows come just after the table
             durable.sync(log.files_of(lake, table.name, version))
         durable.sync([Path(lake.path(table)), Path(lake.path(table), "_delta_log")])
     versions.note(lake, table.name)

@@ -33,11 +33,12 @@ def typed(
 ) -> DataFrame:
     """Add the table's columns, read from delivered text as their declared types.
 
-    Each keyword names a field of `table`; its value is the delivered column, or an expression of text. Text is trimmed;
-    blank text, and the spellings in `nothing`, are missing. Numbers are plain (`-12.50`, `1e3`), whole ones may end in
-    `.0`; days and times begin with `YYYY-MM-DD` unless `day_formats` gives other patterns (of Spark) for a field. A
-    time with an offset or a zone is that instant; one without is the wall clock of `timezone`. A value that would lose
-    digits is not read: those beyond the declared type, or beyond the `decimals` that are declared for a field.
+    Each keyword names a field of `table`; its value is the delivered column, or an expression of text that is taken as
+    it is. Delivered text is trimmed; blank text, and the spellings in `nothing`, are missing. Numbers are plain
+    (`-12.50`, `1e3`), whole ones may end in `.0`; days and times begin with `YYYY-MM-DD` unless `day_formats` gives
+    other patterns (of Spark) for a field. A time with an offset or a zone is that instant; one without is the wall
+    clock of `timezone`. A value that would lose digits is not read: those beyond the declared type, or beyond the
+    `decimals` that are declared for a field.
 
     What is not missing and cannot be read is null; its field is listed in `_untyped` (",quantity,sold_at,") and its
     text kept in `_unread`, from which the road makes the reason. All other columns are kept.
@@ -45,7 +46,7 @@ def typed(
     types = {f.name: f.type for f in table.fields}
     # In three steps, each of columns that the next one uses several times: Spark computes them once.
     texts = {name: F.col(f"_text_{name}") for name in columns}
-    found = {name: text(F.col(value) if isinstance(value, str) else value, nothing) for name, value in columns.items()}
+    found = {name: text(F.col(value), nothing) if isinstance(value, str) else value for name, value in columns.items()}
     delivered = delivered.withColumns({f"_text_{name}": value for name, value in found.items()})
     values = {
         name: _value(texts[name], types[name], timezone, (day_formats or {}).get(name, ()), (decimals or {}).get(name))

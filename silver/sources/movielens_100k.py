@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from bronze.movielens_100k.ratings import TABLE as MOVIELENS_RATINGS
-from lakehouse.declare.conform import text_sql, typed
+from lakehouse.declare.conform import text, text_sql, typed
 from lakehouse.declare.table import Read, Step
 from silver.feedback import TABLE as FEEDBACK
 
@@ -23,7 +23,7 @@ def feedback(movielens_ratings: DataFrame) -> DataFrame:
         customer_id="user_id",
         product_id="item_id",
         rating="rating",
-        rated_at=F.coalesce(at, "timestamp"),
+        rated_at=F.coalesce(at, text(F.col("timestamp"))),
     )
 
 

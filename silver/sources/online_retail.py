@@ -59,7 +59,7 @@ def item_type(product_id: Column) -> Column:
 
 def line_text(description: Column) -> Column:
     """The description of a line; some pound signs were delivered as UTF-8 that had been read as Latin-1."""
-    return F.replace(F.trim(description), F.lit("Â£"), F.lit("£"))
+    return F.replace(text(description), F.lit("Â£"), F.lit("£"))
 
 
 def products(online_retail: DataFrame) -> DataFrame:
@@ -84,10 +84,10 @@ def products(online_retail: DataFrame) -> DataFrame:
 
 def _listings(lines: DataFrame) -> DataFrame:
     """One row per stock code: its name, and the day from which it was sold."""
-    text = F.nullif(line_text(F.col("description")), F.lit(""))
-    is_name = F.col("is_sale") | F.col("category").isNotNull() | ((text == F.upper(text)) & text.rlike("[A-Z]{3}"))
+    found = line_text(F.col("description"))
+    is_name = F.col("is_sale") | F.col("category").isNotNull() | ((found == F.upper(found)) & found.rlike("[A-Z]{3}"))
     texts = (
-        lines.withColumn("text", F.when(is_name, text))
+        lines.withColumn("text", F.when(is_name, found))
         .groupBy("product_id", "text")
         .agg(
             F.count_if("is_sale").alias("sales"),

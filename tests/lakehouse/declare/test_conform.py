@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from lakehouse.declare.conform import pseudonym, typed
+from lakehouse.declare.conform import natural, natural_key, pseudonym, typed
 from lakehouse.declare.table import Field, Table
 
 TABLE = Table(
@@ -51,3 +51,11 @@ def test_a_pseudonym_is_the_hmac_of_the_text(spark: SparkSession, key: str) -> N
 def test_a_key_that_is_too_long_is_refused(spark: SparkSession) -> None:
     with pytest.raises(ValueError, match="at most 64 bytes"):
         pseudonym(F.lit("text"), "k" * 65)
+
+
+def test_names_sort_by_their_numbers_in_spark_as_in_python(spark: SparkSession) -> None:
+    names = ["a_2.csv", "a_10.csv", "a_2024-01-03_0010b.csv", "a_12345678901234567890.csv", "b", "", "007"]
+    rows = spark.createDataFrame([(name,) for name in names], "name string")
+    found = {row.name: row.key for row in rows.select("name", natural(F.col("name")).alias("key")).collect()}
+    assert found == {name: natural_key(name) for name in names}
+    assert sorted(["a_10.csv", "a_2.csv"], key=natural_key) == ["a_2.csv", "a_10.csv"]
