@@ -166,18 +166,15 @@ def _reconciled(lake: Lake, report: Report, console: Console) -> None:
     compared = [each for each in report.promotions if each.step.table.name == RECONCILIATION]
     if not compared:
         return
-    keys, read = (
-        compared[0].step.reads[0].table.short_name,
-        sum(each.account.rows_read for each in compared if each.account),
-    )
+    keys = compared[0].step.reads[0].table.short_name
+    read = sum(each.account.rows_read for each in compared if each.account)
     found = findings.found(lake, [each.step for each in report.promotions])
     if read and not found:
         console.print(f"Reconciliation: no finding among {read:,} {keys}.")
     for each in found:
-        among = f" of {read:,} {keys}, {each.without(read):,} have none" if read else ""
-        console.print(
-            f"Reconciliation {each.reconciliation}: {each.findings:,} findings{among}. {each}.", style="yellow"
-        )
+        others = f", {keys} without one {each.without(read):,}" if read else ""
+        told = f"Reconciliation {each.reconciliation}: findings {each.findings:,}{others}; {each}"
+        console.print(told, style="yellow", markup=False)
         for example in each.largest:
             waiting = f" ({example.refused:,} rows in quarantine)" if example.refused else ""
             console.print(f"  {example.key}: {example.finding}{waiting}", style="yellow", markup=False)
