@@ -36,13 +36,16 @@ class Example:
 
 @dataclass(frozen=True)
 class Found:
-    """What one reconciliation found: `kinds` in words with their number, `differences` by currency.
+    """What one reconciliation of a `left` and a `right` table found: `kinds` in words with their number.
 
+    `differences` are the sums of left less right by currency.
     `strangers` are keys that the left table does not have. Of `explained` findings, rows of the same key lie in
     quarantine.
     """
 
     reconciliation: str
+    left: str
+    right: str
     kinds: dict[str, int]
     differences: dict[str, Decimal]
     explained: int
@@ -59,10 +62,10 @@ class Found:
         return keys - self.findings + self.strangers
 
     def __str__(self) -> str:
-        amounts = ", ".join(f"{currency} {amount:,.2f}" for currency, amount in self.differences.items())
+        amounts = ", ".join(f"{currency} {_money(amount)}" for currency, amount in self.differences.items())
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in self.kinds.items())
         explained = f"; of {self.explained:,}, rows are in quarantine" if self.explained else ""
-        return f"{kinds}; left less right {amounts}{explained}"
+        return f"{kinds}; {self.left} less {self.right} {amounts}{explained}"
 
 
 def table_of(steps: Iterable[Step]) -> Table | None:
@@ -93,12 +96,20 @@ def _summed(name: str, rows: Sequence[dict[str, Any]], shown: Sequence[str]) -> 
     largest = [Example(" ".join(str(r[c]) for c in shown), r["finding"], r["refused"]) for r in rows[:SHOWN]]
     return Found(
         name,
+        rows[0]["left_table"],
+        rows[0]["right_table"],
         dict(sorted(kinds.items())),
         dict(sorted(differences.items())),
         explained=sum(row["refused"] > 0 for row in rows),
         strangers=sum(row["kind"] == LEFT_MISSING for row in rows),
         largest=tuple(largest),
     )
+
+
+def _money(amount: Decimal) -> str:
+    """An amount without the third decimal that only some currencies have."""
+    text = f"{amount:,.3f}"
+    return text[:-1] if text.endswith("0") else text
 
 
 def _kind(row: dict[str, Any]) -> str:
