@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 from rich.console import Console
 
+from jobs import files as files_job
 from jobs.steps import ALL
 from lakehouse.accounts import releases
 from lakehouse.catalogue import pages
@@ -138,6 +139,11 @@ def test_in_another_order_the_same_is_found(spark: SparkSession, tmp_path: Path)
         take_in(inputs, *names)
         promote(lake, inputs)
     assert found(lake) == LASTS
+    where = ["--warehouse", str(lake.warehouse)]
+    assert files_job.main(["withdraw", "orders/orders_2024-01-15.csv", *where]) == 0
+    promote(lake, inputs)
+    assert found(lake) == {}, "nothing is left to compare with"
+    assert balances(lake)
 
 
 def test_a_finding_tells_that_rows_were_refused(spark: SparkSession, tmp_path: Path) -> None:
