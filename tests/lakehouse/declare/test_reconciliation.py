@@ -38,7 +38,7 @@ FACTS = (
 @pytest.mark.real_data
 @pytest.mark.skipif(not OLIST.is_dir(), reason=f"the sample of Olist is not at {OLIST}")
 def test_items_and_payments_of_a_real_shop(spark: SparkSession) -> None:
-    """Counted apart, by a data frame library: 772 orders paid and without an item, 26 that differ by more than a cent."""
+    """Counted apart: 772 orders were paid and have no item, 26 differ by more than a cent."""
     files = {ITEMS: "order_items_dataset.csv.gz", PAYMENTS: "order_payments_dataset.csv"}
     frames = {
         each.short_name: spark.read.csv(str(OLIST / f"olist_{file}"), header=True)
