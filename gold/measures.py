@@ -17,8 +17,7 @@ from pyspark.sql import functions as F
 from gold.vocabulary import at_least_zero, at_most_zero, count, law, money
 from lakehouse.declare.rules import Rule
 from lakehouse.declare.table import Field, Filter
-
-UNDONE_STATUSES = ("cancelled", "returned", "refunded")
+from silver.orders import UNDONE_STATUSES
 
 ORDER_OF_LINE = {"shop_id": "shop_id", "order_id": "order_id"}
 """How lines join their order: a status that changes reaches the days of all lines of the order, not only its own."""

@@ -18,6 +18,7 @@ from silver import (
     period_sales,
     products,
     promotions,
+    reconciliation,
     reviews,
     stock_levels,
 )
@@ -41,6 +42,7 @@ TABLES: tuple[Table, ...] = (
     period_sales.TABLE,
     demand_drivers.TABLE,
     feedback.TABLE,
+    reconciliation.TABLE,
 )
 SOURCES = (shop, online_retail, walmart_weekly, stallion_beverages, movielens_100k)
 

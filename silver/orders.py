@@ -19,6 +19,8 @@ STATUSES = (
     "partially_refunded",
     "credit",
 )
+UNDONE_STATUSES = ("cancelled", "returned", "refunded")
+"""Of an order with one of these nothing is left: its lines count for nothing any more."""
 
 TABLE = Table(
     name="silver.orders",

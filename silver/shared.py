@@ -7,7 +7,7 @@ from typing import Literal
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.declare.conform import text
+from lakehouse.declare.conform import quoted, text
 from lakehouse.declare.rules import Check, Rule, holds, matches, not_null
 from lakehouse.declare.table import Field, Table
 from silver.countries import UNKNOWN_CODE, UNKNOWN_NAME
@@ -43,6 +43,13 @@ GUESTS = ("guest", "anonymous", "anon", "unknown", "n/a", "#n/a", "na", "-", "-1
 """What feeds write for a customer without an account, beside the spellings of nothing and numbers that are 0."""
 THREE_DECIMALS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 """Currencies whose unit has a thousand parts (ISO 4217)."""
+NO_DECIMALS = ("CLP", "ISK", "JPY", "KRW", "PYG", "RWF", "UGX", "VND", "XAF", "XOF", "XPF")
+"""Currencies whose unit has no parts in use (ISO 4217)."""
+MINOR_UNIT = (
+    f"CASE WHEN currency IN ({', '.join(map(quoted, THREE_DECIMALS))}) THEN 0.001"
+    f" WHEN currency IN ({', '.join(map(quoted, NO_DECIMALS))}) THEN 1 ELSE 0.01 END"
+)
+"""SQL over `currency` for its smallest coin: what one rounding may move."""
 
 
 def known_customer(delivered: Column) -> Column:

@@ -89,10 +89,12 @@ def _is_scored(consumed: dict[str, Any]) -> bool:
 
 
 def _heads(lake: Lake) -> dict[str, log.Head]:
-    """Where every table of the layers stands."""
-    folders = (lake.warehouse / layer for layer in LAYERS)
+    """Where every table of the layers stands, and those of ops that are promoted like them."""
+    folders = (lake.warehouse / layer for layer in (*LAYERS, "ops"))
     found = [path.parent for folder in folders for path in folder.glob("*/_delta_log")]
     names = sorted(f"{path.parent.name}.{path.name}" for path in found if not path.name.startswith("."))
+    noted = {table.name for table in ops_tables.TABLES}
+    names = [name for name in names if name not in noted]
     return {name: head for name in names if (head := log.head(lake, name)) is not None}
 
 

@@ -30,7 +30,8 @@ from lakehouse.catalogue import picture
 from lakehouse.declare.rules import Rule
 from lakehouse.declare.table import Field, Step, Table
 from lakehouse.errors import UsageError
-from lakehouse.promotion import gate
+from lakehouse.promotion import findings, gate
+from lakehouse.promotion.findings import Found
 from lakehouse.promotion.quarantine import by_rule, quarantine_of
 from lakehouse.store import arrow, log
 from lakehouse.store.lake import Lake
@@ -67,8 +68,9 @@ class Records:
 
     `stands` has the tables that exist. `ledger`, `gates`, `files`, `drift` and `runs` are rows of the ops tables.
     `refused` counts quarantined rows by table and rule (table, rule, rows, resubmitted, last_at), the most first, each
-    with an `example` (row_id, row, reasons, file, line) unless that may be personal. `waiting` batches are done and not
-    in the ledger yet. `data_docs` is a link, where there are any. Of `release`, if there is one, `stands` are.
+    with an `example` (row_id, row, reasons, file, line) unless that may be personal. `found` is what reconciliations
+    found. `waiting` batches are done and not in the ledger yet. `data_docs` is a link, where there are any. Of
+    `release`, if there is one, `stands` are.
     """
 
     at: datetime
@@ -80,6 +82,7 @@ class Records:
     drift: Sequence[Record] = ()
     runs: Sequence[Record] = ()
     refused: Sequence[Record] = ()
+    found: Sequence[Found] = ()
     waiting: int = 0
     data_docs: str | None = None
     release: Release | None = None
@@ -400,6 +403,7 @@ def collect(lake: Lake, steps: Sequence[Step], output: Path) -> Records:
         drift=_newest(arrow.rows(lake, ops_tables.SCHEMA_DRIFT), EVENTS),
         runs=_newest(arrow.rows(lake, ops_tables.RUNS), EVENTS, moment="started_at"),
         refused=[rule for table in tables for rule in _refused(lake, table, table.name in hidden)],
+        found=findings.found(lake, steps),
         waiting=sum(journal.state == "done" for journal in journals(lake)),
         data_docs=quote(Path(os.path.relpath(data_docs, output)).as_posix()) if data_docs.exists() else None,
     )

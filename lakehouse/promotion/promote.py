@@ -70,7 +70,8 @@ def promote(lake: Lake, step: Step, *, full: bool = False, anew: bool = False, i
             if staged is None:
                 return Promotion(step, seconds=monotonic() - started)
             staged.anew = anew
-            if not staged.account.rows_read and lake.ledger:
+            # Groups that changed and have no row left take theirs out of the table.
+            if not staged.account.rows_read and staged.groups is None and lake.ledger:
                 _note_files(lake, staged, journal)
                 return Promotion(step, files=staged.files, seconds=monotonic() - started)
             if lake.ledger:

@@ -14,9 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table as Grid
 
 from lakehouse.accounts.account import Account
+from lakehouse.declare.reconciliation import NAME as RECONCILIATION
 from lakehouse.declare.table import Step
 from lakehouse.errors import LakehouseError
 from lakehouse.intake.feeds import Feed
+from lakehouse.promotion import findings
 from lakehouse.promotion.promote import Promotion
 from lakehouse.run.runner import Report, run_steps
 from lakehouse.store.lake import Lake
@@ -138,6 +140,7 @@ def summarise(lake: Lake, report: Report, console: Console) -> None:
         console.print(f"Gates: {passed} expectations passed, {warned} warned. Accounts: {balanced}.")
     if report.published and not report.is_release:
         console.print("Release: none, since some tables have not taken in what others hold; readers stay at the last.")
+    _reconciled(lake, report, console)
     if counts := Counter(f.status for o in report.promotions for f in o.files):
         console.print(f"Files: {', '.join(f'{count:,} {status}' for status, count in counts.items())}.")
     _listed(console, "note", report.notes)
@@ -156,6 +159,25 @@ def summarise(lake: Lake, report: Report, console: Console) -> None:
     console.print(f"Ledger     {lake.warehouse}/ops/row_ledger", markup=False)
     if pages.exists():
         console.print(f"Data Docs  {pages}", markup=False)
+
+
+def _reconciled(lake: Lake, report: Report, console: Console) -> None:
+    """What tables state differently of the same key, by reconciliation; findings from earlier runs too."""
+    compared = [each for each in report.promotions if each.step.table.name == RECONCILIATION]
+    if not compared:
+        return
+    keys = compared[0].step.reads[0].table.short_name
+    read = sum(each.account.rows_read for each in compared if each.account)
+    found = findings.found(lake, [each.step for each in report.promotions])
+    if read and not found:
+        console.print(f"Reconciliation: no finding among {read:,} {keys}.")
+    for each in found:
+        others = f", {keys} without one {each.without(read):,}" if read else ""
+        told = f"Reconciliation {each.reconciliation}: findings {each.findings:,}{others}; {each}"
+        console.print(told, style="yellow", markup=False)
+        for example in each.largest:
+            waiting = f" ({example.refused:,} rows in quarantine)" if example.refused else ""
+            console.print(f"  {example.key}: {example.finding}{waiting}", style="yellow", markup=False)
 
 
 def _listed(console: Console, what: str, messages: Sequence[str]) -> None:

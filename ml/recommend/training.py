@@ -12,7 +12,7 @@ import polars as pl
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from gold.measures import PRODUCT_CANCELLATION, PRODUCT_SALE, UNDONE_STATUSES
+from gold.measures import PRODUCT_CANCELLATION, PRODUCT_SALE
 from lakehouse.errors import UsageError
 from ml.core import shop
 from ml.core.compare import Floats, Ratio, paired_ratio
@@ -31,6 +31,7 @@ from ml.recommend.lists import metrics
 from ml.recommend.lists.baselines import SIMPLE, baselines, ranked
 from ml.recommend.model import PLACES, RecommendModel
 from ml.recommend.settings import Settings
+from silver.orders import UNDONE_STATUSES
 
 ALS: dict[str, Any] = {"rank": 64, "reg": 0.2, "alpha": 4.0, "iterations": 8}
 HYBRID = "hybrid"

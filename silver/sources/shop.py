@@ -21,7 +21,7 @@ from bronze.shop.reviews import TABLE as SHOP_REVIEWS
 from bronze.shop.stock_levels import TABLE as SHOP_STOCK_LEVELS
 from lakehouse.declare.conform import RESTATED, full_sql, in_order, local_day, text, text_sql, typed
 from lakehouse.declare.table import DELIVERY_ORDER, MONEY, Read, Step, Table
-from silver import countries
+from silver import countries, reconciliation
 from silver.customers import TABLE as CUSTOMERS
 from silver.exposures import TABLE as EXPOSURES
 from silver.marketing_spend import TABLE as MARKETING_SPEND
@@ -245,4 +245,5 @@ STEPS: tuple[Step, ...] = (
     _step(PROMOTIONS, promotions, SHOP_PROMOTIONS, ["promotion_id"]),
     _step(MARKETING_SPEND, marketing_spend, SHOP_MARKETING_SPEND, ["channel", "campaign"], amount=_amount("spend")),
     _step(EXPOSURES, exposures, SHOP_EXPOSURES, ["experiment_id", "unit_id"]),
+    reconciliation.step(SHOP),
 )

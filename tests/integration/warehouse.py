@@ -176,6 +176,7 @@ def versions(warehouse: Path) -> dict[str, int]:
 def everything(warehouse: Path) -> dict[str, list[Any]]:
     """All that two warehouses must have in common: every row of every table, and every refusal."""
     names = [name for name in tables(warehouse, "bronze", "silver", "gold") if "__" not in name]
+    names += ["ops.reconciliation"] if exists(warehouse, "ops.reconciliation") else []
     return {name: content(warehouse, name) for name in names} | {
         f"refusals of {name}": found for name in names if (found := refusals(warehouse, name))
     }

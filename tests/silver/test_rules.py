@@ -64,6 +64,9 @@ BREAKS: dict[str, dict[str, Any]] = {
     "month.between": {"month": 13},
     "quarter.between": {"quarter": 5},
     "weekday.between": {"weekday": 0},
+    "reconciliation.one_of": {"reconciliation": "of nobody"},
+    "kind.one_of": {"kind": "agrees"},
+    "difference.beyond": {"difference": Decimal("0.01"), "tolerance": Decimal("0.01")},
 }
 
 
@@ -112,5 +115,5 @@ def test_no_failing_row_is_kept_for_a_rule_that_is_gone() -> None:
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_every_table_says_what_holds_for_a_whole_batch(table: Table) -> None:
-    assert table.expectations
+    assert table.expectations or table.layer == "ops"  # findings may be none or all
     assert table.row_law.endswith(".")
