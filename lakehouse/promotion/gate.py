@@ -25,6 +25,7 @@ from pyspark.sql import functions as F
 from lakehouse.declare.rules import Expectation, Rule
 from lakehouse.declare.table import Table
 from lakehouse.errors import UsageError
+from lakehouse.promotion import data_docs
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
@@ -112,6 +113,7 @@ def build_pages(root: Path) -> Path:
     if results:
         with _quiet():
             context.build_data_docs(resource_identifiers=[*results, *map(ExpectationSuiteIdentifier, suites)])
+    data_docs.serve_locally(site)
     return site / "index.html"
 
 
