@@ -94,8 +94,11 @@ def check(
 
 
 def warm_up() -> None:
-    """Begin to import the library, which takes seconds, while Spark is started."""
-    threading.Thread(target=importlib.import_module, args=("great_expectations",), daemon=True).start()
+    """Begin to import the library, which takes seconds, while Spark is started; no process ends before it is done.
+
+    A thread that Python stops in the middle of a library's native code would abort the process.
+    """
+    threading.Thread(target=importlib.import_module, args=("great_expectations",)).start()
 
 
 def build_pages(root: Path) -> Path:
