@@ -41,7 +41,7 @@ def main() -> None:
     options.add_argument("--bare", action="store_true", help="with gates and ledger off")
     chosen = options.parse_args()
     gate.warm_up()
-    lake = job.open_lake("local", chosen.warehouse, console())
+    lake = job.open_lake("local", chosen.warehouse, console(), may_be_new=True)
     if chosen.bare:
         lake = replace(lake, gates=False, ledger=False)
     ready, cpu = time.monotonic(), cpu_seconds()

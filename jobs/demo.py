@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     screen.rule("2. Raw files -> bronze -> silver -> gold", align="left")
     shutil.rmtree(folder / "warehouse", ignore_errors=True)
     gate.warm_up()
-    lake = job.open_lake("local", folder / "warehouse", screen, SMALL_DATA)
+    lake = job.open_lake("local", folder / "warehouse", screen, SMALL_DATA, may_be_new=True)
     report = run_shown(lake, choose(ALL, "shop"), screen, inputs=folder / "shop", feeds=FEEDS)
     screen.rule("3. What became of every row and every cent", align="left")
     summarise(lake, report, screen)

@@ -50,6 +50,8 @@ WRITES = {
     "scd2": "history is kept (SCD type 2): each change of a key ends its version and begins a new one",
 }
 EXITS = {0: "done", 1: "failed", 2: "wrong use", 3: "gate blocked", 4: "accounts out of balance"}
+ALIASES = {"champion": "champion", "challenger": "not promoted"}
+"""What became of a model's version, by the alias that names it since then."""
 ACTIONS = {"quarantine": "quarantined", "warn": "warns", "fail": "blocks the batch"}
 
 
@@ -66,7 +68,8 @@ class Stand:
 class Records:
     """What is known of a warehouse at one moment; times carry their zone, lists have the newest first.
 
-    `stands` has the tables that exist. `ledger`, `gates`, `files`, `drift` and `runs` are rows of the ops tables.
+    `stands` has the tables that exist. `ledger`, `gates`, `files`, `drift`, `runs` and `moves` (of models) are rows of
+    the ops tables.
     `refused` counts quarantined rows by table and rule (table, rule, rows, resubmitted, last_at), the most first, each
     with an `example` (row_id, row, reasons, file, line) unless that may be personal. `found` is what reconciliations
     found. `waiting` batches are done and not in the ledger yet. `data_docs` is a link, where there are any. Of
@@ -81,6 +84,7 @@ class Records:
     files: Sequence[Record] = ()
     drift: Sequence[Record] = ()
     runs: Sequence[Record] = ()
+    moves: Sequence[Record] = ()
     refused: Sequence[Record] = ()
     found: Sequence[Found] = ()
     waiting: int = 0
@@ -370,7 +374,7 @@ def _templates() -> Environment:
         "page": _page,
     }
     made.filters.update(filters)
-    made.globals.update(actions=ACTIONS, exits=EXITS, none=NONE)
+    made.globals.update(actions=ACTIONS, aliases=ALIASES, exits=EXITS, none=NONE)
     return made
 
 
@@ -402,6 +406,7 @@ def collect(lake: Lake, steps: Sequence[Step], output: Path) -> Records:
         files=_files(arrow.rows(lake, ops_tables.FILES)),
         drift=_newest(arrow.rows(lake, ops_tables.SCHEMA_DRIFT), EVENTS),
         runs=_newest(arrow.rows(lake, ops_tables.RUNS), EVENTS, moment="started_at"),
+        moves=_newest(arrow.rows(lake, ops_tables.MODEL_MOVES), EVENTS),
         refused=[rule for table in tables for rule in _refused(lake, table, table.name in hidden)],
         found=findings.found(lake, steps),
         waiting=sum(journal.state == "done" for journal in journals(lake)),

@@ -25,6 +25,7 @@ from pyspark.sql import functions as F
 from lakehouse.declare.rules import Expectation, Rule
 from lakehouse.declare.table import Table
 from lakehouse.errors import UsageError
+from lakehouse.promotion import data_docs
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
@@ -93,8 +94,11 @@ def check(
 
 
 def warm_up() -> None:
-    """Begin to import the library, which takes seconds, while Spark is started."""
-    threading.Thread(target=importlib.import_module, args=("great_expectations",), daemon=True).start()
+    """Begin to import the library, which takes seconds, while Spark is started; no process ends before it is done.
+
+    A thread that Python stops in the middle of a library's native code would abort the process.
+    """
+    threading.Thread(target=importlib.import_module, args=("great_expectations",)).start()
 
 
 def build_pages(root: Path) -> Path:
@@ -112,6 +116,7 @@ def build_pages(root: Path) -> Path:
     if results:
         with _quiet():
             context.build_data_docs(resource_identifiers=[*results, *map(ExpectationSuiteIdentifier, suites)])
+    data_docs.serve_locally(site)
     return site / "index.html"
 
 

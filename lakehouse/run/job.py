@@ -14,7 +14,7 @@ from lakehouse.declare.table import Step
 from lakehouse.errors import OTHER, LakehouseError
 from lakehouse.promotion import gate
 from lakehouse.run.console import console, nothing, run_shown, summarise
-from lakehouse.run.options import check_inputs, check_rebuild, choose, parser
+from lakehouse.run.options import check_inputs, check_rebuild, check_warehouse, choose, parser
 from lakehouse.session import spark_session
 from lakehouse.settings import load
 from lakehouse.store.lake import Lake
@@ -40,17 +40,29 @@ def run_job(description: str, steps: Sequence[Step], arguments: Sequence[str] | 
     check_inputs(todo, inputs)
     screen = console()
     gate.warm_up()
-    lake = open_lake(chosen.env, chosen.warehouse, screen)
+    lake = open_lake(chosen.env, chosen.warehouse, screen, may_be_new=inputs is not None)
     feeds = [step.feed for step in steps if step.feed]
     report = run_shown(lake, todo, screen, full=chosen.full, rebuild=rebuild, inputs=inputs, feeds=feeds)
     summarise(lake, report, screen)
     return report.exit_code
 
 
-def open_lake(env: str, warehouse: Path | None, console: Console, overrides: Mapping[str, str] | None = None) -> Lake:
-    """The warehouse that the options name, with a session; Spark starts here, with `overrides` of its settings."""
+def open_lake(
+    env: str,
+    warehouse: Path | None,
+    console: Console,
+    overrides: Mapping[str, str] | None = None,
+    *,
+    may_be_new: bool = False,
+) -> Lake:
+    """The warehouse that the options name, with a session; Spark starts here, with `overrides` of its settings.
+
+    One that is not there is a `UsageError` unless it `may_be_new`.
+    """
     settings = load(env)
     folder = warehouse or Path(settings.warehouse)
+    if not may_be_new:
+        check_warehouse(folder)
     with console.status("starting Spark") if console.is_terminal else nothing():
         return Lake(
             spark_session(overrides), folder, settings, system_clock, say=lambda text: console.print(text, style="dim")

@@ -28,6 +28,16 @@ def parser(description: str) -> Parser:
     return made
 
 
+def check_warehouse(folder: Path) -> None:
+    """Raise `UsageError` where there is no warehouse in a folder: what only reads one must not make it."""
+    if not (folder / "ops").is_dir():
+        what = "holds no warehouse" if folder.is_dir() else "does not exist"
+        raise UsageError(
+            f"--warehouse {folder}: this folder {what}; name that of an earlier run, or make one: "
+            "shoplake run --input FOLDER --warehouse DIR"
+        )
+
+
 def choose(steps: Sequence[Step], source: str | None = None, table: str | None = None) -> list[Step]:
     """The steps for one source, and for one table with all that it is made from. Unknown names are a `UsageError`."""
     sources = sorted({step.source for step in steps if step.source})

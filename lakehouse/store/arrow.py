@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from lakehouse.declare.table import Table
 from lakehouse.store import log
@@ -34,7 +35,7 @@ def parts(lake: Lake, table: Table, columns: Sequence[str], version: int | None 
     Raises `TableDamaged` where a file cannot be read.
     """
     with _told(lake, table):
-        dataset = DeltaTable(lake.path(table), version).to_pyarrow_dataset()
+        dataset = DeltaTable(lake.path(table), version).to_pyarrow_dataset(filesystem=_files(lake, table))
         for batch in dataset.to_batches(columns=list(columns)):
             yield pa.Table.from_batches([batch])
 
@@ -50,10 +51,23 @@ def rows(lake: Lake, table: Table, where: tuple[str, str, Any] | None = None) ->
     with _told(lake, table):
         found = DeltaTable(lake.path(table))
         held = {field.name for field in found.schema().fields}
-        rows = found.to_pyarrow_table(columns=[c for c in columns if c in held], filters=[where] if where else None)
+        rows = found.to_pyarrow_table(
+            columns=[c for c in columns if c in held],
+            filesystem=_files(lake, table),
+            filters=[where] if where else None,
+        )
     for name in (c for c in columns if c not in held):
         rows = rows.append_column(name, pa.nulls(len(rows)))
     return rows.select(columns)
+
+
+def _files(lake: Lake, table: Table) -> SubTreeFileSystem:
+    """The files of a table, opened by Arrow itself.
+
+    By default it reads through Python, from threads of its own: one that lets go of what it read when Python has begun
+    to end the process aborts it (SIGABRT, "terminate called without an active exception").
+    """
+    return SubTreeFileSystem(lake.path(table), LocalFileSystem())
 
 
 @contextmanager

@@ -77,8 +77,7 @@ def commits(lake: Lake, name: str) -> Iterator[tuple[Commit, str | None]]:
     for version in reversed(versions(lake, name)[0]):
         actions = _actions(lake, name, version)
         info: dict[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
-        told = info.get("operationMetrics", {}).items()
-        metrics = {key: int(value) for key, value in told if str(value).isdigit()}
+        metrics = {k: int(v) for k, v in info.get("operationMetrics", {}).items() if str(v).isdigit()}
         commit = Commit(
             version,
             metrics.get("numTargetRowsInserted", metrics.get("numOutputRows", 0)),
