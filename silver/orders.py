@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import functions as F
 
-from lakehouse.declare.rules import Expectation, holds, not_before, not_null, one_of
+from lakehouse.declare.rules import holds, not_before, not_null, one_of
 from lakehouse.declare.table import MONEY, Field, Table
 from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SCOPE, SHOP_ID, not_after_delivery
 
@@ -58,13 +58,6 @@ TABLE = Table(
             "order_amount must be items_amount - discount_amount + shipping_fee",
             lambda: F.col("order_amount") == F.col("items_amount") - F.col("discount_amount") + F.col("shipping_fee"),
             action="warn",
-        ),
-    ),
-    expectations=(
-        Expectation(
-            "expect_column_sum_to_be_between",
-            {"column": "order_amount", "min_value": -1e9, "max_value": 1e9},
-            "a batch moves less than a billion; more is a wrong unit or a lost decimal point",
         ),
     ),
     amount="order_amount",
