@@ -37,4 +37,5 @@ TABLE = Table(
     write="scd2",
     sequence_by=("updated_at", "_ingested_at", "_source_file", "_source_row"),
     rules=(COUNTRY_KNOWN,),
+    day="updated_at",
 )

@@ -23,4 +23,5 @@ TABLE = Table(
         ),
     ),
     row_law="One row per experiment and unit.",
+    day="exposed_at",
 )

@@ -20,4 +20,5 @@ TABLE = Table(
     ),
     row_law="One row per person and product: the newest rating.",
     sequence_by=("rated_at", "_ingested_at", "_source_file", "_source_row"),
+    day="rated_at",
 )

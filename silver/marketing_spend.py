@@ -26,4 +26,6 @@ TABLE = Table(
     row_law="One row per day, channel, campaign and country; a later delivery corrects an earlier one.",
     rules=(COUNTRY_KNOWN,),
     amount="spend",
+    day="spend_on",
+    currency="currency",
 )

@@ -113,6 +113,8 @@ TABLE = Table(
         COUNTRY_KNOWN,
     ),
     amount="amount",
+    day="sold_on",
+    currency="currency",
 )
 
 

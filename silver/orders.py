@@ -61,4 +61,6 @@ TABLE = Table(
         ),
     ),
     amount="order_amount",
+    day="updated_at",
+    currency="currency",
 )

@@ -34,4 +34,5 @@ TABLE = Table(
     ),
     row_law="One row per event; an event delivered again is a duplicate.",
     rules=(COUNTRY_KNOWN,),
+    day="event_at",
 )

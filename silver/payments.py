@@ -40,4 +40,6 @@ TABLE = Table(
         ),
     ),
     amount="amount",
+    day="paid_at",
+    currency="currency",
 )

@@ -32,6 +32,8 @@ TABLE = Table(
     ),
     row_law="One row per place, product and period.",
     amount="amount",
+    day="period_on",
+    currency="currency",
 )
 
 

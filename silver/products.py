@@ -38,4 +38,5 @@ TABLE = Table(
     row_law="A delivered change is an event; successive events that say the same fold into one version.",
     write="scd2",
     sequence_by=("updated_at", "_ingested_at", "_source_file", "_source_row"),
+    day="updated_at",
 )

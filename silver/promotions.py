@@ -24,4 +24,5 @@ TABLE = Table(
     ),
     row_law="One row per promotion; of several deliveries the newest updated_at counts.",
     sequence_by=("updated_at", "_ingested_at", "_source_file", "_source_row"),
+    day="updated_at",
 )

@@ -23,4 +23,5 @@ TABLE = Table(
         Field("reviewed_at", "timestamp", "when it was written (UTC)", rules=(not_null(), not_after_delivery("time"))),
     ),
     row_law="One row per review.",
+    day="reviewed_at",
 )

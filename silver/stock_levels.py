@@ -26,4 +26,5 @@ TABLE = Table(
         Field("unit_cost", MONEY, "cost of a piece", "shop's currency", rules=(between(0),)),
     ),
     row_law="One row per product, warehouse and count.",
+    day="counted_at",
 )

@@ -47,6 +47,13 @@ class Finding:
     examples: tuple[str, ...] = ()
     is_warning: bool = False
 
+    @property
+    def in_short(self) -> str:
+        """What must hold, and how far it does not, without examples."""
+        if self.passed:
+            return self.says
+        return f"{self.says}; {self.observed or f'{self.failing_rows:,} rows do not'}"
+
     def __str__(self) -> str:
         if self.passed:
             return f"{self.expectation}: {self.says}"
