@@ -130,7 +130,7 @@ def _profiles(staged: Staged, batches: Sequence[str]) -> list[Profile]:
 
     def of(row: Mapping[str, Any]) -> Profile:
         key = f"{row['_batch_id']}|{row['_source_file']}"
-        return found.setdefault(key, Profile(key, row["_source_file"]))
+        return found.setdefault(key, Profile(key, row["_source_file"] or ""))
 
     for rows in _staged_rows(staged, "accepted", batches, _columns(staged.step.table)):
         _take_accepted(staged.step.table, rows, of)
