@@ -91,7 +91,7 @@ def look(lake: Lake, staged: Staged) -> list[Finding]:
 
 def overdue(lake: Lake, step: Step) -> list[Finding]:
     """A finding where nothing new came for a step, and for longer than ever."""
-    if not _is_watched(step):
+    if not (lake.gates and _is_watched(step)):
         return []
     unusual = _late(_past(lake, step), [], lake.clock())
     return [_finding(step.table, "freshness", unusual)] if unusual else []
