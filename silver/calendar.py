@@ -15,7 +15,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.declare.rules import Expectation, between, not_null
+from lakehouse.declare.rules import between, not_null
 from lakehouse.declare.table import Field, Read, Step, Table
 from silver import order_lines
 from silver.shared import COUNTRY_CODE
@@ -41,13 +41,6 @@ TABLE = Table(
         Field("special_day", "string", "day on which people buy more, such as Black Friday"),
     ),
     row_law="Every day from January of a country's first year of sales to December of the year after its last.",
-    expectations=(
-        Expectation(
-            "expect_column_unique_value_count_to_be_between",
-            {"column": "month", "min_value": 12, "max_value": 12},
-            "years are whole",
-        ),
-    ),
     has_lineage=False,
     sequence_by=("calendar_on",),
 )

@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.declare.conform import day, in_order, text
-from lakehouse.declare.rules import Expectation, not_null
+from lakehouse.declare.rules import not_null
 from lakehouse.declare.table import DELIVERY_ORDER, Field, Table
 from silver.shared import SCOPE, SHOP_ID
 
@@ -28,13 +28,6 @@ TABLE = Table(
         Field("is_known_ahead", "boolean", "whether the shop knows it before the period", rules=(not_null(),)),
     ),
     row_law="One row per driver with a value; drivers that a source leaves empty have none.",
-    expectations=(
-        Expectation(
-            "expect_column_unique_value_count_to_be_between",
-            {"column": "driver", "min_value": 1, "max_value": 100},
-            "drivers are a short list",
-        ),
-    ),
     has_lineage=False,
     sequence_by=("period_on",),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lakehouse.declare.rules import Expectation, not_null, one_of
+from lakehouse.declare.rules import not_null, one_of
 from lakehouse.declare.table import Field, Table
 from silver.shared import SCOPE, SHOP_ID, not_after_delivery
 
@@ -23,11 +23,5 @@ TABLE = Table(
         ),
     ),
     row_law="One row per experiment and unit.",
-    expectations=(
-        Expectation(
-            "expect_column_distinct_values_to_be_in_set",
-            {"column": "variant", "value_set": list(VARIANTS)},
-            "an experiment compares treatment with control",
-        ),
-    ),
+    day="exposed_at",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lakehouse.declare.rules import Expectation, between, not_null
+from lakehouse.declare.rules import between, not_null
 from lakehouse.declare.table import MONEY, Field, Table
 from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, CURRENCY, SCOPE, SHOP_ID, not_after_delivery
 
@@ -25,12 +25,7 @@ TABLE = Table(
     ),
     row_law="One row per day, channel, campaign and country; a later delivery corrects an earlier one.",
     rules=(COUNTRY_KNOWN,),
-    expectations=(
-        Expectation(
-            "expect_column_sum_to_be_between",
-            {"column": "spend", "min_value": 0, "max_value": 1e9},
-            "a batch spends less than a billion; more is a wrong unit or a lost decimal point",
-        ),
-    ),
     amount="spend",
+    day="spend_on",
+    currency="currency",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lakehouse.declare.rules import Expectation, not_null, one_of
+from lakehouse.declare.rules import not_null, one_of
 from lakehouse.declare.table import Field, Table
 from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, SCOPE, SHOP_ID, not_after_delivery
 
@@ -34,11 +34,5 @@ TABLE = Table(
     ),
     row_law="One row per event; an event delivered again is a duplicate.",
     rules=(COUNTRY_KNOWN,),
-    expectations=(
-        Expectation(
-            "expect_column_unique_value_count_to_be_between",
-            {"column": "session_id", "min_value": 1},
-            "a batch has at least one visit",
-        ),
-    ),
+    day="event_at",
 )

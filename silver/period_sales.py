@@ -6,7 +6,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from lakehouse.declare.conform import text
-from lakehouse.declare.rules import Expectation, between, not_null, one_of
+from lakehouse.declare.rules import between, not_null, one_of
 from lakehouse.declare.table import MONEY, Field, Table
 from silver.shared import SCOPE, SHOP_ID, not_after_delivery
 
@@ -33,13 +33,8 @@ TABLE = Table(
     ),
     row_law="One row per place, product and period.",
     amount="amount",
-    expectations=(
-        Expectation(
-            "expect_column_unique_value_count_to_be_between",
-            {"column": "period_on", "min_value": 1},
-            "a batch names at least one period",
-        ),
-    ),
+    day="period_on",
+    currency="currency",
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lakehouse.declare.rules import Expectation, between, not_null
+from lakehouse.declare.rules import between, not_null
 from lakehouse.declare.table import Field, Table
 from silver.shared import SCOPE, SHOP_ID, not_after_delivery
 
@@ -23,11 +23,5 @@ TABLE = Table(
         Field("reviewed_at", "timestamp", "when it was written (UTC)", rules=(not_null(), not_after_delivery("time"))),
     ),
     row_law="One row per review.",
-    expectations=(
-        Expectation(
-            "expect_column_mean_to_be_between",
-            {"column": "rating", "min_value": 1, "max_value": 5},
-            "ratings are on the scale of one to five",
-        ),
-    ),
+    day="reviewed_at",
 )

@@ -27,6 +27,7 @@ COUNTRY_CODE = Field(
     "string",
     "ISO 3166-1 alpha-2 code of the country; ZZ where it is unknown",
     rules=(not_null(), matches("^[A-Z]{2}$", "two capital letters")),
+    unknown=UNKNOWN_CODE,
 )
 
 

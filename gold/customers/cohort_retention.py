@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from gold.measures import NO_CUSTOMER, NOT_A_PRODUCT_SALE, ORDER_OF_LINE, measured
 from gold.vocabulary import CURRENCY, SHOP, as_declared, at_least_zero, count, key, law, money
-from lakehouse.declare.rules import Expectation, between, not_null
+from lakehouse.declare.rules import between, not_null
 from lakehouse.declare.table import Field, Read, Step, Table
 from silver import order_lines as silver_order_lines
 from silver import orders as silver_orders
@@ -48,13 +48,6 @@ TABLE = Table(
             "months_since",
             "active_customers",
             "customers",
-        ),
-    ),
-    expectations=(
-        Expectation(
-            "expect_column_sum_to_be_between",
-            {"column": "customers", "min_value": 1},
-            "at least one customer was won; none means that the orders' statuses are wrong",
         ),
     ),
     amount="line_amount",

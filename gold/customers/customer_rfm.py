@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from gold.measures import NO_CUSTOMER, NOT_A_PRODUCT_SALE, ORDER_OF_LINE, last_days, measured
 from gold.vocabulary import CURRENCY, SHOP, as_declared, count, key, law, money
-from lakehouse.declare.rules import Expectation, between, matches, not_before
+from lakehouse.declare.rules import between, matches, not_before
 from lakehouse.declare.table import Field, Read, Step, Table
 from silver import order_lines as silver_order_lines
 from silver import orders as silver_orders
@@ -66,13 +66,6 @@ TABLE = Table(
             "(frequency > 0) = (rfm_score IS NOT NULL)",
             "frequency",
             "rfm_score",
-        ),
-    ),
-    expectations=(
-        Expectation(
-            "expect_column_sum_to_be_between",
-            {"column": "frequency", "min_value": 1},
-            "at least one order still counts; none means that the orders' statuses are wrong",
         ),
     ),
     amount="line_amount",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from gold.vocabulary import MODEL, RUN, SHOP, key
-from lakehouse.declare.rules import Expectation, not_null, one_of
+from gold.vocabulary import MODEL, RUN, SHOP, key, law
+from lakehouse.declare.rules import not_null, one_of
 from lakehouse.declare.table import Field, Table
 
 DIRECTIONS = ("new", "up", "down", "sideways")
+_A_MONTH = "compared_on < as_of_on AND compared_on >= add_months(as_of_on, -1)"
 
 TABLE = Table(
     name="gold.segment_moves",
@@ -29,12 +30,6 @@ TABLE = Table(
         RUN,
     ),
     row_law="One row per customer whose segment changed; customers who stayed are left out.",
-    expectations=(
-        Expectation(
-            "expect_column_unique_value_count_to_be_between",
-            {"column": "compared_on", "min_value": 0, "max_value": 100},
-            "each shop is compared with one day",
-        ),
-    ),
+    rules=(law("compared_on.law", "the older look is a month before the newer", _A_MONTH, "compared_on", "as_of_on"),),
     has_lineage=False,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gold.vocabulary import CURRENCY, MODEL, RUN, SHOP, count, key, money
-from lakehouse.declare.rules import Expectation, between, not_null
+from lakehouse.declare.rules import between, not_null, sums_to_at_least
 from lakehouse.declare.table import Field, Table
 
 _SHARE = (not_null("fail"), between(0, 1, action="fail"))
@@ -17,7 +17,7 @@ TABLE = Table(
         key("segment", "string", "name of the segment"),
         CURRENCY,
         key("as_of_on", "date", "day that ages count back from"),
-        count("customers", "customers in the segment", "customers"),
+        count("customers", "customers in the segment", "customers", between(low=1, action="fail")),
         Field("customer_share", "double", "their share of all customers", "share", _SHARE),
         money("net_revenue", "their net revenue so far in that currency, the one with most of the shop's lines"),
         Field("mean_recency_days", "double", "mean age of the last order", "days"),
@@ -32,9 +32,7 @@ TABLE = Table(
     ),
     row_law="One row per segment that a customer is in.",
     expectations=(
-        Expectation(
-            "expect_column_sum_to_be_between", {"column": "customers", "min_value": 1}, "at least one customer"
-        ),
+        sums_to_at_least("customer_share", 1 - 1e-6, "every customer is in a segment: their shares add up to 1"),
     ),
     has_lineage=False,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gold.demand.bounds import highest, limit_law
 from gold.vocabulary import MODEL, QUANTILES_LAW, RUN, SHOP, expected, key
-from lakehouse.declare.rules import Expectation, between, not_null, one_of
+from lakehouse.declare.rules import between, not_null, one_of
 from lakehouse.declare.table import Field, Table
 
 LEVELS = ("series", "category", "total")
@@ -16,7 +16,12 @@ TABLE = Table(
     grain=("shop_id", "level", "series_id", "period_on"),
     fields=(
         SHOP,
-        key("level", "string", "series (a product, or a product at a place), category, or total"),
+        Field(
+            "level",
+            "string",
+            "series (a product, or a product at a place), category, or total",
+            rules=(not_null("fail"), one_of(LEVELS, "fail")),
+        ),
         key("series_id", "string", "product or series; name of the category; total"),
         key("period_on", "date", "day, or first day of the week or month"),
         Field("frequency", "string", "D: days, W: weeks, M: months", rules=(one_of(("D", "W", "M"), "fail"),)),
@@ -34,12 +39,5 @@ TABLE = Table(
     ),
     row_law="One row per series, category and total, for each period of the horizon.",
     rules=(QUANTILES_LAW, limit_law("if(is_fallback, mean, 0.0)", "mean", "is_fallback")),
-    expectations=(
-        Expectation(
-            "expect_column_distinct_values_to_contain_set",
-            {"column": "level", "value_set": ["series", "total"]},
-            "series and their total are there",
-        ),
-    ),
     has_lineage=False,
 )

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from gold.vocabulary import SHOP, as_declared, count, key
-from lakehouse.declare.rules import Expectation, one_of
+from lakehouse.declare.rules import one_of
 from lakehouse.declare.table import Field, Read, Step, Table
 from silver import demand_drivers as silver_demand_drivers
 from silver import period_sales as silver_period_sales
@@ -35,13 +35,6 @@ TABLE = Table(
     ),
     row_law="One row per series and period from the first sale of the series to the last period that drivers are known "
     "for, at most a year after the last sale of the place.",
-    expectations=(
-        Expectation(
-            "expect_column_values_to_not_be_null",
-            {"column": "demand", "mostly": 0.5},
-            "half of the periods have a demand",
-        ),
-    ),
     counts="reports",
     has_lineage=False,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gold.vocabulary import MODEL, RUN, SHOP, key
-from lakehouse.declare.rules import Expectation, between, not_null
+from lakehouse.declare.rules import between, not_null, sums_to_at_least
 from lakehouse.declare.table import Field, Table
 
 TABLE = Table(
@@ -28,7 +28,7 @@ TABLE = Table(
     ),
     row_law="One row per series, period and member.",
     expectations=(
-        Expectation("expect_column_max_to_be_between", {"column": "weight", "min_value": 0.01}, "members have weights"),
+        sums_to_at_least("weight", 1 - 1e-6, "members have weights: those of each series and period add up to 1"),
     ),
     has_lineage=False,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gold.vocabulary import SHOP, key
-from lakehouse.declare.rules import Expectation, not_null
+from lakehouse.declare.rules import not_null
 from lakehouse.declare.table import Field, Table
 
 TABLE = Table(
@@ -23,12 +23,5 @@ TABLE = Table(
         Field("model_run", "string", "MLflow run that trained it"),
     ),
     row_law="One row per version and measure that MLflow holds.",
-    expectations=(
-        Expectation(
-            "expect_column_distinct_values_to_be_in_set",
-            {"column": "family", "value_set": ["recommend", "forecast", "segment"]},
-            "families are known",
-        ),
-    ),
     has_lineage=False,
 )

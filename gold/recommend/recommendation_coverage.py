@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gold.recommend.recommendations import TASKS
 from gold.vocabulary import MODEL, RUN, SHOP, count, key, law
-from lakehouse.declare.rules import Expectation, between, not_null, one_of
+from lakehouse.declare.rules import between, not_null, one_of
 from lakehouse.declare.table import Field, Table
 
 TABLE = Table(
@@ -33,13 +33,6 @@ TABLE = Table(
             "products",
             "asked",
             "reason",
-        ),
-    ),
-    expectations=(
-        Expectation(
-            "expect_column_distinct_values_to_contain_set",
-            {"column": "task", "value_set": list(TASKS)},
-            "both tasks are there",
         ),
     ),
     has_lineage=False,

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,8 @@ def _decode(value: Any, kind: str) -> Any:
         return None
     if kind == "TIMESTAMP":
         return datetime.fromisoformat(value)
+    if kind == "DATE":
+        return date.fromisoformat(value)
     if kind == WIDE_MONEY:
         return Decimal(value)
     if kind.endswith(f"{WIDE_MONEY}>"):

@@ -1,4 +1,4 @@
-"""The ops tables, as declared: runs, accounts, gates, files, drift, lineage, moves of models."""
+"""The ops tables, as declared: runs, accounts, gates, files, drift, lineage, profiles, moves of models."""
 
 from __future__ import annotations
 
@@ -127,6 +127,28 @@ LINEAGE = _ops(
 )
 
 
+PROFILES = _ops(
+    "profiles",
+    "What each delivered file brought into a table of silver: what later ones are compared with.",
+    "batch_id delivery",
+    "one row per step and delivered file, of the batch in which its rows came first",
+    *_BATCH,
+    _AT,
+    ("delivery", "STRING", "batch of bronze and file, with a bar between"),
+    ("file", "STRING", "name below the input folder"),
+    ("newest_on", "DATE", "newest day of its accepted rows; null where none was"),
+    ("rows_accepted", "BIGINT", "its rows that were accepted"),
+    ("rows_quarantined", "BIGINT", "its rows that broke a rule"),
+    (
+        "missing",
+        "MAP<STRING, BIGINT>",
+        "accepted rows without a value, by column; none is left out",
+    ),
+    ("unknown", "MAP<STRING, BIGINT>", "rows with a code that is not known, by column; of refused ones by rule"),
+    ("amounts", f"MAP<STRING, {WIDE_MONEY}>", "money in the accepted rows, by currency"),
+)
+
+
 RUNS = _ops(
     "runs",
     "Each run of a job.",
@@ -175,4 +197,4 @@ RELEASES = _ops(
 )
 
 
-TABLES = (ROW_LEDGER, GATE_RESULTS, FILES, SCHEMA_DRIFT, LINEAGE, RUNS, MODEL_MOVES, RELEASES)
+TABLES = (ROW_LEDGER, GATE_RESULTS, FILES, SCHEMA_DRIFT, LINEAGE, PROFILES, RUNS, MODEL_MOVES, RELEASES)

@@ -340,10 +340,6 @@ def _took(run: Record) -> str:
     return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
 
 
-def _arguments(kwargs: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in kwargs.items() if value is not None)
-
-
 def _first_line(text: str | None) -> str:
     return next(iter((text or "").splitlines()), "")
 
@@ -368,7 +364,6 @@ def _templates() -> Environment:
         "when": _when,
         "size": _size,
         "took": _took,
-        "arguments": _arguments,
         "first_line": _first_line,
         "cut": _cut,
         "page": _page,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lakehouse.declare.table import Table
 
 Action = Literal["quarantine", "warn", "fail"]
+Kind = Literal["not_null", "between", "one_of", "matches", "matches_not"]
+"""What a rule asks of each value of a column, as the gate checks it."""
 Limit = int | float | Decimal | date | None
 
 
@@ -28,18 +30,19 @@ class Rule:
     """A rule bound to its columns.
 
     `says` is the sentence a person reads ("quantity must be between 1 and 9"); `breaks()` is true on a row that breaks
-    it. `expectation` and `kwargs` name the same rule to Great Expectations; it must be one over the values of a single
-    column, because only these are measured together in one Spark job. A rule over several columns therefore `derives`
-    a column of that name for the gate. `shows` is what a reason quotes where that is not the values of the columns. A
-    row that breaks a rule is put into quarantine, kept and counted (`warn`), or blocks its whole batch (`fail`).
+    it. `kind`, `checked` and `arguments` say the same to the gate: what is asked of the values of which single column,
+    because only such questions are measured together in one Spark job. A rule over several columns therefore `derives`
+    the column that is checked. `shows` is what a reason quotes where that is not the values of the columns. A row that
+    breaks a rule is put into quarantine, kept and counted (`warn`), or blocks its whole batch (`fail`).
     """
 
     name: str
     columns: tuple[str, ...]
     says: str
     breaks: Callable[[], Column]
-    expectation: str
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    kind: Kind
+    checked: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     action: Action = "quarantine"
     reference: Table | None = None
     derives: Callable[[], Column] | None = None
@@ -48,14 +51,33 @@ class Rule:
 
 @dataclass(frozen=True)
 class Expectation:
-    """A statement about all rows that are about to be published, by its name in Great Expectations.
+    """A statement about all rows that are about to be published; a batch for which it does not hold is blocked.
 
-    Example: `Expectation("expect_column_sum_to_be_between", {"column": "units", "min_value": 1}, "units were sold")`.
+    `says` is the sentence a person reads. What is measured over `columns` (`kind`) lies from `low` to `high`, both
+    included; of `unique`, no two rows are alike in them.
     """
 
-    expectation: str
-    kwargs: Mapping[str, Any]
+    name: str
+    kind: Literal["sum", "distinct", "unique"]
+    columns: tuple[str, ...]
     says: str
+    low: float | None = None
+    high: float | None = None
+
+
+def sums_to_at_least(column: str, low: float, says: str) -> Expectation:
+    """The sum of a column over the batch is at least `low`."""
+    return Expectation(f"{column}.sum", "sum", (column,), says, low)
+
+
+def at_most_distinct(column: str, high: int, says: str) -> Expectation:
+    """A column has at most so many different values in the batch."""
+    return Expectation(f"{column}.distinct", "distinct", (column,), says, None, high)
+
+
+def unique(columns: tuple[str, ...]) -> Expectation:
+    """No two rows of the batch have the same values in these columns."""
+    return Expectation("key.unique", "unique", columns, f"{', '.join(columns)} is unique")
 
 
 Check = Callable[[str], Rule]
@@ -68,9 +90,9 @@ def not_null(action: Action = "quarantine") -> Check:
         (column,),
         f"{column} must not be missing",
         lambda: F.col(column).isNull(),
-        "expect_column_values_to_not_be_null",
-        {"column": column},
-        action,
+        "not_null",
+        column,
+        action=action,
     )
 
 
@@ -86,14 +108,14 @@ def between(low: Limit = None, high: Limit = None, *, strict: bool = False, acti
 
         kind = "within" if strict else "between"
         limits = f"{'...' if low is None else low} and {'...' if high is None else high}"
-        bounds = {"min_value": low, "max_value": high, "strict_min": strict, "strict_max": strict}
         return Rule(
             f"{column}.between",
             (column,),
             f"{column} must be {kind} {limits}",
             breaks,
-            "expect_column_values_to_be_between",
-            {"column": column} | bounds,
+            "between",
+            column,
+            {"low": low, "high": high, "strict": strict},
             action,
         )
 
@@ -108,8 +130,9 @@ def one_of(values: Sequence[str], action: Action = "quarantine") -> Check:
         (column,),
         f"{column} must be one of {', '.join(allowed)}",
         lambda: F.coalesce(~F.col(column).isin(allowed), F.lit(False)),
-        "expect_column_values_to_be_in_set",
-        {"column": column, "value_set": allowed},
+        "one_of",
+        column,
+        {"values": allowed},
         action,
     )
 
@@ -121,8 +144,9 @@ def matches(regex: str, what: str, action: Action = "quarantine") -> Check:
         (column,),
         f"{column} must be {what}",
         lambda: F.coalesce(~F.col(column).rlike(regex), F.lit(False)),
-        "expect_column_values_to_match_regex",
-        {"column": column, "regex": regex},
+        "matches",
+        column,
+        {"regex": regex},
         action,
     )
 
@@ -137,8 +161,9 @@ def not_before(other: str, action: Action = "quarantine") -> Check:
             (column, other),
             f"{column} must not be before {other}",
             lambda: F.coalesce(F.col(column) < F.col(other), F.lit(False)),
-            "expect_column_values_to_be_in_set",
-            {"column": derived, "value_set": [True]},
+            "one_of",
+            derived,
+            {"values": [True]},
             action,
             derives=lambda: F.col(column) >= F.col(other),
         )
@@ -156,8 +181,9 @@ def references(table: Table, action: Action = "quarantine") -> Check:
             (column,),
             f"{column} must be known in {table.name}",
             lambda: F.coalesce(~F.col(marker), F.lit(False)),
-            "expect_column_values_to_be_in_set",
-            {"column": marker, "value_set": [True]},
+            "one_of",
+            marker,
+            {"values": [True]},
             action,
             table,
         )
@@ -174,8 +200,9 @@ def holds(
         columns,
         says,
         lambda: F.coalesce(~truth(), F.lit(False)),
-        "expect_column_values_to_be_in_set",
-        {"column": f"_{name.replace('.', '_')}", "value_set": [True]},
+        "one_of",
+        f"_{name.replace('.', '_')}",
+        {"values": [True]},
         action,
         derives=truth,
     )
@@ -209,8 +236,9 @@ def typed_as(column: str, type_name: str) -> Rule:
         (column,),
         f"{column} must be {spelt}",
         lambda: unread(column),
-        "expect_column_values_to_not_match_regex",
-        {"column": "_untyped", "regex": f",{column},"},
+        "matches_not",
+        "_untyped",
+        {"regex": f",{column},"},
         shows=lambda: F.col("_unread")[column],
     )
 

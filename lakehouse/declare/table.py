@@ -15,6 +15,8 @@ from lakehouse.errors import UsageError
 
 Layer = Literal["bronze", "silver", "gold", "ops"]
 Write = Literal["append", "merge", "scd2"]
+Learnt = Literal["volume", "freshness", "missing", "unknown", "amount", "currency"]
+"""What is learnt of the files that a feed delivered, and compared (lakehouse/promotion/watch.py)."""
 
 LINEAGE_COLUMNS: Mapping[str, tuple[str, str]] = {
     "_source_file": ("string", "delivered file that the row came in"),
@@ -38,7 +40,8 @@ SCD2_COLUMNS: Mapping[str, tuple[str, str]] = {
 class Field:
     """A column: Spark SQL type, meaning, unit, the checks of its value, and whether it is personal data.
 
-    A personal field is pseudonymised (HMAC-SHA256 by the warehouse's key) when it is published to silver.
+    `unknown` is the value of a column of codes that stands for one that is not known. A personal field is pseudonymised
+    (HMAC-SHA256 by the warehouse's key) when it is published to silver.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Field:
     unit: str = ""
     rules: tuple[Check, ...] = ()
     personal: bool = False
+    unknown: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,9 @@ class Table:
     within which keys are unique and references are looked up, such as the shop. `max_quarantined` is the share of
     rejected rows above which a batch is taken for a broken feed and blocked. Of a bronze table with
     `newest_file_counts` only the newest delivery under each file name counts.
+
+    `day` names the day or moment by which deliveries into a silver table are compared with those before, and `currency`
+    the currency of `amount`; what is unusual is a warning, but for what `blocks_on` names, which blocks the batch.
     """
 
     name: str
@@ -76,15 +83,19 @@ class Table:
     max_quarantined: float = 0.1
     has_lineage: bool = True
     newest_file_counts: bool = False
+    day: str | None = None
+    currency: str | None = None
+    blocks_on: tuple[Learnt, ...] = ()
 
     def __post_init__(self) -> None:
         names = [field.name for field in self.fields]
-        named = (*self.grain, *self.scope, self.amount, self.counts)
+        named = (*self.grain, *self.scope, self.amount, self.counts, self.day, self.currency)
         wrong = [name for name in named if name and name not in self.all_columns]
         twice = sorted({name for name in names if names.count(name) > 1})
         if wrong or twice:
             raise UsageError(
-                f"{self.name}: grain, scope, amount and counts must be fields, once each: {wrong or twice}"
+                f"{self.name}: grain, scope, amount, counts, day and currency must be fields, once each: "
+                f"{wrong or twice}"
             )
 
     @property

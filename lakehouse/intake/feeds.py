@@ -9,7 +9,6 @@ from typing import Literal
 
 from pyspark.sql import DataFrame
 
-from lakehouse.declare.rules import Expectation
 from lakehouse.declare.table import Field, Table
 from lakehouse.errors import UsageError
 from lakehouse.intake.records import RESCUED
@@ -72,13 +71,6 @@ def feed_table(name: str, meaning: str, feed: Feed, meanings: Mapping[str, str])
         row_law="One row per record of each delivered file; a file of the same content is taken once.",
         write="append",
         newest_file_counts=feed.redelivery == "replaces",
-        expectations=(
-            Expectation(
-                "expect_column_values_to_not_be_null",
-                {"column": "_source_row"},
-                "every row knows the line of the file that it came in",
-            ),
-        ),
     )
 
 

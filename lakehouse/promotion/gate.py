@@ -1,8 +1,9 @@
 """The one door to Great Expectations: the verdict on what is about to be published, and the pages that show it.
 
-The suite of a table is derived from its declaration. It looks at the staged rows themselves, not at the split's word,
-in BOOLEAN_ONLY form: all expectations over single columns are measured together, so the number of Spark jobs does not
-grow with the rules. Details are asked for only of what failed.
+The suite of a table is derived from its declaration, whose words are translated into the library's here alone. It
+looks at the staged rows themselves, not at the split's word, in BOOLEAN_ONLY form: all expectations over single columns
+are measured together, so the number of Spark jobs does not grow with the rules. Details are asked for only of what
+failed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.declare.rules import Expectation, Rule
+from lakehouse.declare.rules import Expectation, Rule, unique
 from lakehouse.declare.table import Table
 from lakehouse.errors import UsageError
 from lakehouse.promotion import data_docs
@@ -47,6 +48,13 @@ class Finding:
     examples: tuple[str, ...] = ()
     is_warning: bool = False
 
+    @property
+    def in_short(self) -> str:
+        """What must hold, and how far it does not, without examples."""
+        if self.passed:
+            return self.says
+        return f"{self.says}; {self.observed or f'{self.failing_rows:,} rows do not'}"
+
     def __str__(self) -> str:
         if self.passed:
             return f"{self.expectation}: {self.says}"
@@ -57,21 +65,14 @@ class Finding:
 
 
 def expectations_of(table: Table, *, unique_grain: bool) -> list[Rule | Expectation]:
-    """What must hold for the rows of a table: row rules, table-level expectations, and on request a unique key."""
-    statements: list[Rule | Expectation] = [*table.row_rules, *table.expectations]
-    if unique_grain:
-        grain = ", ".join(table.key)
-        unique = (
-            Expectation("expect_column_values_to_be_unique", {"column": table.key[0]}, f"{grain} is unique")
-            if len(table.key) == 1
-            else Expectation(
-                "expect_compound_columns_to_be_unique", {"column_list": list(table.key)}, f"{grain} is unique"
-            )
-        )
-        statements.append(unique)
-    if not statements:
+    """What must hold for the rows of a table: row rules, table-level expectations, and on request a unique key.
+
+    A table without any is a `UsageError`, but for bronze: texts as delivered may be anything, and its gate is the share
+    of broken lines.
+    """
+    if not (table.row_rules or table.expectations) and table.layer != "bronze":
         raise UsageError(f"{table.name} declares no rule and no expectation: a table without a gate is an error")
-    return statements
+    return [*table.row_rules, *table.expectations, *([unique(table.key)] if unique_grain else [])]
 
 
 def check(
@@ -83,10 +84,10 @@ def check(
     a finding per expectation.
     """
     batch = _check_counts(table, counts)
-    if counts["rows_accepted"] == 0:
-        return [batch]
     statements = expectations_of(table, unique_grain=unique_grain)
-    derived = {s.kwargs["column"]: s.derives() for s in statements if isinstance(s, Rule) and s.derives}
+    if counts["rows_accepted"] == 0 or not statements:
+        return [batch]
+    derived = {s.checked: s.derives() for s in statements if isinstance(s, Rule) and s.derives}
     frame = rows.withColumns(derived) if derived else rows
     results = _run(root, table.name, batch_id, statements, frame)
     findings = [_finding(table.name, s, r, frame, table) for s, r in zip(statements, results, strict=True)]
@@ -131,7 +132,7 @@ def _check_counts(table: Table, counts: dict[str, int]) -> Finding:
 
 
 def _finding(suite: str, statement: Rule | Expectation, result: Any, rows: DataFrame, table: Table) -> Finding:
-    name = statement.name if isinstance(statement, Rule) else statement.expectation
+    name = statement.name
     is_warning = isinstance(statement, Rule) and statement.action == "warn"
     if result.exception_info and _raised(result.exception_info):
         return Finding(suite, name, statement.says, False, None, f"an error: {_raised(result.exception_info)}")
@@ -148,17 +149,44 @@ def _finding(suite: str, statement: Rule | Expectation, result: Any, rows: DataF
 
 def _explain(statement: Expectation, rows: DataFrame) -> tuple[str | None, int | None, tuple[str, ...]]:
     """Observed value, count and examples of a failed table-level expectation."""
-    columns = statement.kwargs.get("column_list") or [statement.kwargs.get("column")]
-    if statement.expectation.endswith("to_be_unique") and columns[0]:
+    columns = statement.columns
+    if statement.kind == "unique":
         twice = rows.groupBy(*columns).count().where("count > 1")
         shown = twice.limit(EXAMPLES).collect()
         examples = tuple(", ".join(f"{k}={v}" for k, v in row.asDict().items()) for row in shown)
         return None, sum(row["count"] for row in twice.agg(F.sum("count").alias("count")).collect()), examples
-    for word in ("sum", "max", "min", "mean"):
-        if f"_{word}_" in statement.expectation:
-            value = rows.agg(getattr(F, word)(columns[0])).first()
-            return f"{word} {value[0] if value else None}", None, ()
-    return f"{rows.count()} rows in the batch", None, ()
+    measured = F.sum(columns[0]) if statement.kind == "sum" else F.count_distinct(columns[0])
+    value = rows.agg(measured).first()
+    return f"{statement.kind} {value[0] if value else None} of {columns[0]}", None, ()
+
+
+def translated(statement: Rule | Expectation) -> tuple[str, dict[str, Any]]:
+    """A rule or an expectation by its name in Great Expectations, with the arguments that it has there."""
+    if isinstance(statement, Expectation):
+        column, bounds = statement.columns[0], {"min_value": statement.low, "max_value": statement.high}
+        match statement.kind:
+            case "sum":
+                return "expect_column_sum_to_be_between", {"column": column} | bounds
+            case "distinct":
+                return "expect_column_unique_value_count_to_be_between", {"column": column} | bounds
+            case "unique" if len(statement.columns) == 1:
+                return "expect_column_values_to_be_unique", {"column": column}
+            case "unique":
+                return "expect_compound_columns_to_be_unique", {"column_list": list(statement.columns)}
+    column, given = statement.checked, statement.arguments
+    match statement.kind:
+        case "not_null":
+            return "expect_column_values_to_not_be_null", {"column": column}
+        case "between":
+            strict = {"strict_min": given["strict"], "strict_max": given["strict"]}
+            bounds = {"min_value": given["low"], "max_value": given["high"]}
+            return "expect_column_values_to_be_between", {"column": column} | bounds | strict
+        case "one_of":
+            return "expect_column_values_to_be_in_set", {"column": column, "value_set": given["values"]}
+        case "matches":
+            return "expect_column_values_to_match_regex", {"column": column, "regex": given["regex"]}
+        case "matches_not":
+            return "expect_column_values_to_not_match_regex", {"column": column, "regex": given["regex"]}
 
 
 def _raised(info: Any) -> str | None:
@@ -178,8 +206,9 @@ def _run(root: Path, name: str, batch_id: str, statements: Sequence[Rule | Expec
         data = context.get_datasource(STAGED).get_asset(STAGED).get_batch_definition(STAGED)
         suite = context.suites.add_or_update(gx.ExpectationSuite(name=name))
         suite.expectations = [
-            get_expectation_impl(s.expectation)(**s.kwargs, meta={"order": i, "says": s.says}, notes=s.says)
+            get_expectation_impl(name)(**arguments, meta={"order": i, "says": s.says}, notes=s.says)
             for i, s in enumerate(statements)
+            for name, arguments in [translated(s)]
         ]
         suite.save()
         definition = context.validation_definitions.add_or_update(

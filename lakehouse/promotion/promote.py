@@ -25,7 +25,7 @@ from lakehouse.declare.conform import pseudonym
 from lakehouse.declare.table import Step, Table
 from lakehouse.errors import AccountsImbalance, GateBlocked
 from lakehouse.intake.files import FileReport
-from lakehouse.promotion import gate, quarantine, rebuilt
+from lakehouse.promotion import gate, quarantine, rebuilt, watch
 from lakehouse.promotion.gate import Finding
 from lakehouse.promotion.stage import DELIVERIES, stage_files, stage_rows
 from lakehouse.promotion.staged import Staged
@@ -68,7 +68,7 @@ def promote(lake: Lake, step: Step, *, full: bool = False, anew: bool = False, i
             else:
                 staged = stage_files(lake, step, batch_id, folder, inputs) if inputs else None
             if staged is None:
-                return Promotion(step, seconds=monotonic() - started)
+                return Promotion(step, findings=tuple(watch.overdue(lake, step)), seconds=monotonic() - started)
             staged.anew = anew
             # Groups that changed and have no row left take theirs out of the table.
             if not staged.account.rows_read and staged.groups is None and lake.ledger:
@@ -170,6 +170,7 @@ def _evaluate(lake: Lake, staged: Staged, journal: Journal) -> list[Finding]:
         batch_id=staged.batch_id,
         unique_grain=unique,
     )
+    findings += watch.look(lake, staged)
     facts = _facts(lake, journal)
     journal.add(
         ops_tables.GATE_RESULTS,

@@ -31,6 +31,9 @@ from lakehouse.promotion.staged import GROUP, Staged, outcome_folder
 from lakehouse.store import arrow, delta, log
 from lakehouse.store.lake import Lake
 
+RESUBMITTED = "resubmitted-"
+"""In the names of files that bring refused rows again."""
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -217,7 +220,7 @@ def _text(records: Sequence[Mapping[str, Any]], feed: Feed) -> str:
 
 def _write(folder: Path, feed: Feed, text: str) -> None:
     content = hashlib.sha256(text.encode()).hexdigest()[:12]
-    name = feed.pattern.removesuffix("*").replace("*", f"resubmitted-{content}")
+    name = feed.pattern.removesuffix("*").replace("*", f"{RESUBMITTED}{content}")
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(path.suffix + ".part")

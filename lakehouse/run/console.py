@@ -143,6 +143,7 @@ def summarise(lake: Lake, report: Report, console: Console) -> None:
     _reconciled(lake, report, console)
     if counts := Counter(f.status for o in report.promotions for f in o.files):
         console.print(f"Files: {', '.join(f'{count:,} {status}' for status, count in counts.items())}.")
+    _listed(console, "warning", report.warnings, "ops.gate_results")
     _listed(console, "note", report.notes)
     _listed(console, "unreadable", report.unreadable)
     _listed(console, "not taken", [each.message for each in report.unaccounted])
@@ -180,12 +181,12 @@ def _reconciled(lake: Lake, report: Report, console: Console) -> None:
             console.print(f"  {example.key}: {example.finding}{waiting}", style="yellow", markup=False)
 
 
-def _listed(console: Console, what: str, messages: Sequence[str]) -> None:
-    """Messages about files, a line each; of very many only the first."""
+def _listed(console: Console, what: str, messages: Sequence[str], table: str = "ops.files") -> None:
+    """Messages, a line each; of very many only the first, and the table that has all."""
     for message in messages[:LISTED]:
         console.print(f"{what}: {message}", style="yellow", markup=False)
     if len(messages) > LISTED:
-        console.print(f"{what}: {len(messages) - LISTED:,} more; all are in ops.files", style="yellow")
+        console.print(f"{what}: {len(messages) - LISTED:,} more; all are in {table}", style="yellow")
 
 
 def _grid(promotions: Iterable[Promotion]) -> Grid:

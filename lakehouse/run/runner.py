@@ -64,6 +64,12 @@ class Report:
         return [f.message for f in loaded if f.message]
 
     @property
+    def warnings(self) -> list[str]:
+        """What the gates warn of, by table."""
+        failed = ((o.step.table.name, f) for o in self.promotions for f in o.findings if not f.passed)
+        return [f"{table}: {finding.in_short}" for table, finding in failed]
+
+    @property
     def exit_code(self) -> int:
         """0 done, 4 accounts, 3 gate, 2 usage, 1 anything else: the gravest counts."""
         codes = {code for _, _, code in self.errors} | ({OTHER} if self.unreadable else set())

@@ -271,7 +271,7 @@ def test_the_gate_passes_good_rows_and_blocks_wrong_and_repeated_ones(
     assert _refused(root, step.table, built(step)) == set()
     wrong = WRONG[step.table.name]
     bad = built(step).withColumns({column: F.expr(sql) for column, (sql, _) in wrong.items()})
-    expected = {"expect_compound_columns_to_be_unique", *(statement for _, statement in wrong.values())}
+    expected = {"key.unique", *(statement for _, statement in wrong.values())}
     assert expected <= _refused(root, step.table, bad.union(built(step)))
 
 

@@ -120,6 +120,7 @@ def test_the_next_run_heals_a_run_that_was_killed(
     for name, key in {
         "gate_results": ("batch_id", "suite", "expectation"),
         "lineage": ("batch_id", "source_table"),
+        "profiles": ("step", "delivery"),
         "files": ("step", "file_id", "file"),
     }.items():
         counts = Counter(tuple(row[column] for column in key) for row in rows(warehouse, f"ops.{name}"))

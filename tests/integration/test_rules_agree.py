@@ -18,7 +18,7 @@ from jobs.steps import ALL
 from lakehouse.declare.rules import Rule
 from lakehouse.declare.table import Field, Table
 from lakehouse.errors import UsageError
-from lakehouse.promotion.gate import expectations_of
+from lakehouse.promotion.gate import expectations_of, translated
 from lakehouse.promotion.stage import stage_rows
 from silver import STEPS
 from silver.countries import UNKNOWN_CODE
@@ -34,11 +34,15 @@ def counts_of_split(rules: tuple[Rule, ...], rows: DataFrame) -> dict[str, int]:
 
 def counts_of_gate(rules: tuple[Rule, ...], rows: DataFrame) -> dict[str, int]:
     """Unexpected rows by rule, as Great Expectations counts them."""
-    derived = {rule.kwargs["column"]: rule.derives() for rule in rules if rule.derives}
+    derived = {rule.checked: rule.derives() for rule in rules if rule.derives}
     context = gx.get_context(mode="ephemeral")
     asset = context.data_sources.add_spark("staged", persist=False).add_dataframe_asset("rows")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": rows.withColumns(derived)})
-    expectations = [get_expectation_impl(rule.expectation)(**rule.kwargs, meta={"rule": rule.name}) for rule in rules]
+    expectations = [
+        get_expectation_impl(name)(**arguments, meta={"rule": rule.name})
+        for rule in rules
+        for name, arguments in [translated(rule)]
+    ]
     result = batch.validate(gx.ExpectationSuite(name="rules", expectations=expectations), result_format="BASIC")
     found = {}
     for each in result.results:
@@ -105,8 +109,9 @@ def test_the_split_and_the_gate_count_the_same_rows_for_every_rule(
 
 
 def test_every_table_has_a_rule_or_an_expectation() -> None:
+    """But for bronze, which takes any text: its gate is the share of broken lines."""
     for step in ALL:
-        assert expectations_of(step.table, unique_grain=False)
+        assert bool(expectations_of(step.table, unique_grain=False)) == (step.table.layer != "bronze")
 
 
 def test_a_table_without_a_rule_is_an_error() -> None:

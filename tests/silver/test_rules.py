@@ -114,6 +114,8 @@ def test_no_failing_row_is_kept_for_a_rule_that_is_gone() -> None:
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
-def test_every_table_says_what_holds_for_a_whole_batch(table: Table) -> None:
-    assert table.expectations or table.layer == "ops"  # findings may be none or all
+def test_every_table_has_rules_and_what_comes_by_files_is_watched_by_day(table: Table) -> None:
+    assert table.row_rules
     assert table.row_law.endswith(".")
+    assert (table.day is not None) == table.has_lineage
+    assert table.currency == next((f.name for f in table.fields if f.name == "currency"), None)

@@ -293,19 +293,20 @@ def test_text_can_be_read_in_light_and_in_dark(pages: dict[str, str]) -> None:
 
 
 def test_trainings_are_on_the_page_of_operations_with_their_decisions_and_ratios(tmp_path: Path) -> None:
+    why_lost = "does not beat the baseline: squared error 1.02 [.97, 1.08] of it"
+    why_won = "squared error is 0.81 [.77, .85] of that of the baseline"
     facts = {"shop_id": "shop", "family": "segment", "run_id": "r1"}
-    lost = facts | {"at": NOW, "batch_id": "b2", "alias": "challenger", "to_version": 2}
+    lost = facts | {"at": NOW, "batch_id": "b2", "alias": "challenger", "to_version": 2, "why": why_lost}
     won = facts | {"at": NOW - timedelta(days=7), "batch_id": "b1", "alias": "champion", "to_version": 1}
-    lost["why"] = "does not beat the baseline: squared error 1.02 [.97, 1.08] of it"
-    won["why"] = "squared error is 0.81 [.77, .85] of that of the baseline"
+    won |= {"why": why_won}
     trained = run(job="shoplake train segment", run_id="r1", batch_id="b3")
     lake = Lake(cast(SparkSession, None), tmp_path / "w", Settings("w", 1, 1), lambda: NOW)
     write_deltalake(lake.path("ops.model_moves"), pa.Table.from_pylist([won, lost]))
     write_deltalake(lake.path("ops.runs"), pa.Table.from_pylist([trained, trained | {"job": "shoplake score segment"}]))
     text = squeezed(catalogue.pages(ALL, catalogue.collect(lake, ALL, tmp_path))["ops.html"])
-    assert re.search(rf"2026-03-29 12:30\s*segment\s*shop\s*2\s*not promoted\s*{re.escape(lost['why'])}", text)
-    assert re.search(rf"2026-03-22 12:30\s*segment\s*shop\s*1\s*champion\s*{re.escape(won['why'])}", text)
-    assert text.index(lost["why"]) < text.index(won["why"])
+    assert re.search(rf"2026-03-29 12:30\s*segment\s*shop\s*2\s*not promoted\s*{re.escape(why_lost)}", text)
+    assert re.search(rf"2026-03-22 12:30\s*segment\s*shop\s*1\s*champion\s*{re.escape(why_won)}", text)
+    assert text.index(why_lost) < text.index(why_won)
     assert "shoplake train segment" in text
     assert "shoplake score segment" in text  # of one process, with one run_id
 
