@@ -9,10 +9,10 @@ export OMP_NUM_THREADS ?= 1
 unexport SPARK_HOME SPARK_CONF_DIR PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format bench report mlflow lock clean
+.PHONY: help setup demo test test-long check lint format bench report mlflow lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Set up Python, Java and Delta's JARs for this clone (the other targets do it by themselves)
 	@scripts/setup
@@ -23,8 +23,11 @@ demo: setup ## Make a shop, run it through the lakehouse and show what comes out
 test: lint ## Check and test everything
 	@$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
+test-long: lint ## Sweep what make test samples: thousands of deliveries, a hundred kills (hours)
+	@$(BIN)/pytest -m long
+
 check: lint ## Check style and types, and test what needs no Spark: minutes less than all of it
-	@$(BIN)/pytest --numprocesses 2 --dist loadgroup -m "not spark and not real_data" \
+	@$(BIN)/pytest --numprocesses 2 --dist loadgroup -m "not spark and not real_data and not long" \
 		tests/lakehouse tests/bronze tests/silver tests/gold tests/ml
 
 lint: setup ## Check style, types and the direction of imports

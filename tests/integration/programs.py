@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -365,8 +364,3 @@ def put(folder: Path, files: dict[str, list[str]]) -> None:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(contents[-1], encoding="utf-8")
-
-
-def copy(inputs: Path, folder: Path) -> Path:
-    """A copy of an input folder."""
-    return Path(shutil.copytree(inputs, folder))

@@ -6,7 +6,6 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -87,14 +86,7 @@ def test_a_late_file_lands_where_it_belongs(spark: SparkSession, promoted: Promo
     assert newest["rows_read"] == sum(after[day]["lines"] for day in changed)
 
 
-# A table of each kind: merged, with a history, of changed groups, dense, and of the whole shop.
-SOME = ("silver.customers", "gold.sales_daily", "gold.demand_daily", "gold.customer_rfm")
-STEPS = [step for step in ALL if any(step in choose(ALL, "shop", name) for name in SOME)]
-
-
-def tables_of_some(warehouse: Path) -> dict[str, list[Any]]:
-    names = {step.table.name for step in STEPS}
-    return {what: found for what, found in everything(warehouse).items() if what.removeprefix("refusals of ") in names}
+STEPS = choose(ALL, "shop")
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +108,12 @@ def in_two_deliveries(
     return lake.warehouse, root / "input", published
 
 
+@pytest.mark.long
 def test_two_deliveries_in_any_order_make_the_same_tables_as_one(
     in_two_deliveries: tuple[Path, Path, list[int]], promoted: Promoted
 ) -> None:
     warehouse, _, published = in_two_deliveries
-    found, expected = tables_of_some(warehouse), tables_of_some(promoted.warehouse)
+    found, expected = everything(warehouse), everything(promoted.warehouse)
     assert min(published) > 0.75 * len(STEPS)
     assert found.keys() == expected.keys()
     assert [name for name in expected if found[name] != expected[name]] == []
@@ -128,6 +121,7 @@ def test_two_deliveries_in_any_order_make_the_same_tables_as_one(
     assert leftovers(warehouse) == []
 
 
+@pytest.mark.long
 def test_building_all_of_it_again_changes_no_row(
     spark: SparkSession, in_two_deliveries: tuple[Path, Path, list[int]], promoted: Promoted
 ) -> None:
@@ -143,6 +137,6 @@ def test_building_all_of_it_again_changes_no_row(
         if any(counts := [row[f"rows_{what}"] for what in ("inserted", "updated", "deleted")])
     }
     assert written == {}
-    found, expected = tables_of_some(warehouse), tables_of_some(promoted.warehouse)
+    found, expected = everything(warehouse), everything(promoted.warehouse)
     assert [name for name in expected if found[name] != expected[name]] == []
     assert [row["table"] for row in again if any(differences(row).values())] == []

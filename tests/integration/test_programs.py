@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -18,19 +20,30 @@ from tests.integration import programs
 from tests.integration.programs import Population, Program
 from tests.integration.warehouse import balances, everything, lake_at, rows
 
-SEED = 20261127
-SHOPS, RETAILERS, ROUNDS = 36, 10, 3
+SEED, SWEEP = 20261127, 40
+SHOPS, RETAILERS = 36, 10
+"""With the four panels, 50 programs for each seed."""
 
 
-def written(
-    seed: int, folder: Path, shops: int = SHOPS, retailers: int = RETAILERS
-) -> tuple[Population, list[Program]]:
-    """Programs of all sources."""
-    people = programs.population(folder / "shop", shops, seed)
-    buyers = programs.population(folder / "retail", retailers, seed + 1)
-    of_shop = [programs.program(people, number, seed) for number in range(shops)]
-    retail = [programs.online_retail(buyers, number, seed) for number in range(retailers)]
-    return people, [*of_shop, *retail, *programs.panels(seed)]
+@dataclass(frozen=True)
+class Delivered:
+    """A warehouse that took the files of all programs, round by round, and its input folder."""
+
+    lake: Lake
+    inputs: Path
+    people: Population
+    programs: list[Program]
+
+
+def delivered_by(seed: int, rounds: int, spark: SparkSession, folder: Path) -> Delivered:
+    """Programs of all sources, written by a seed and delivered in some rounds."""
+    people = programs.population(folder / "shop", SHOPS, seed)
+    buyers = programs.population(folder / "retail", RETAILERS, seed + 1)
+    written = [programs.program(people, number, seed) for number in range(SHOPS)]
+    written += [programs.online_retail(buyers, number, seed) for number in range(RETAILERS)]
+    written += programs.panels(seed)
+    lake = took(spark, folder, programs.schedule(written, rounds, Random(seed)))
+    return Delivered(lake, folder / "in", people, written)
 
 
 def took(spark: SparkSession, folder: Path, rounds: Sequence[dict[str, list[str]]]) -> Lake:
@@ -43,7 +56,7 @@ def took(spark: SparkSession, folder: Path, rounds: Sequence[dict[str, list[str]
 
 
 def run(lake: Lake, inputs: Path, *, full: bool = False) -> None:
-    # Without gates: half of the files here are wrong on purpose, and feeds would be taken for broken.
+    """Take all tables of all sources, without gates: so many files here are wrong that feeds would be called broken."""
     again = lake_at(lake.spark, lake.warehouse)
     again.gates = False
     report = run_steps(again, ALL, inputs=inputs, full=full)
@@ -66,50 +79,17 @@ def unlike(found: dict[str, list[Any]], expected: dict[str, list[Any]]) -> str:
     return "\n".join(told)
 
 
-@pytest.fixture(scope="module")
-def delivered(
-    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Lake, Path, Population, list[Program]]:
-    """A warehouse that took the files of all programs in three runs."""
-    root = tmp_path_factory.mktemp("programs")
-    people, all_programs = written(SEED, root)
-    lake = took(spark, root, programs.schedule(all_programs, ROUNDS, Random(SEED)))
-    return lake, root, people, all_programs
+def at_once(spark: SparkSession, delivered: Delivered, folder: Path) -> Lake:
+    """A warehouse that found all files in its first run."""
+    shutil.copytree(delivered.inputs, folder / "in")
+    return took(spark, folder, [{}])
 
 
-def test_in_one_run_or_three_the_tables_are_the_same(
-    delivered: tuple[Lake, Path, Population, list[Program]], spark: SparkSession, tmp_path: Path
-) -> None:
-    lake, root, _, _ = delivered
-    programs.copy(root / "in", tmp_path / "in")
-    at_once = took(spark, tmp_path, [{}])
-    assert unlike(tables(lake), tables(at_once)) == ""
-    assert balances(lake)
-    assert balances(at_once)
-
-
-def test_another_order_makes_the_same_tables(
-    delivered: tuple[Lake, Path, Population, list[Program]], spark: SparkSession, tmp_path: Path
-) -> None:
-    lake, _, _, all_programs = delivered
-    other = took(spark, tmp_path, programs.schedule(all_programs, ROUNDS - 1, Random(SEED + 1)))
-    assert unlike(tables(lake), tables(other)) == ""
-
-
-def test_in_full_nothing_changes(delivered: tuple[Lake, Path, Population, list[Program]]) -> None:
-    lake, root, _, _ = delivered
-    before = tables(lake)
-    run(lake, root / "in", full=True)
-    assert unlike(tables(lake), before) == ""
-    assert balances(lake)
-
-
-def test_what_is_true_in_the_end_is_in_the_tables(
-    delivered: tuple[Lake, Path, Population, list[Program]],
-) -> None:
-    lake, _, people, _ = delivered
+def check_what_is_true(delivered: Delivered) -> None:
+    """The lines and payments of programs that end as they truly are stand in silver, each once, with their worth."""
     benign = {number for number in range(SHOPS) if number % 2 == 0}
-    lines = {(row["order_id"], row["line_id"]): row for row in rows(lake.warehouse, "silver.order_lines")}
+    people, warehouse = delivered.people, delivered.lake.warehouse
+    lines = {(row["order_id"], row["line_id"]): row for row in rows(warehouse, "silver.order_lines")}
     checked = 0
     for line in people.rows["order_lines"]:
         if {people.owner(line["order_id"]), people.owner(line["product_id"])} <= benign:
@@ -118,7 +98,44 @@ def test_what_is_true_in_the_end_is_in_the_tables(
             assert (stored["amount"], str(stored["sold_on"])) == (worth, (line["ordered_at"] or "")[:10]), line
             checked += 1
     assert checked > len(people.rows["order_lines"]) / 10
-    paid = {row["payment_id"]: row["amount"] for row in rows(lake.warehouse, "silver.payments")}
+    paid = {row["payment_id"]: row["amount"] for row in rows(warehouse, "silver.payments")}
     for payment in people.rows["payments"]:
         if people.owner(payment["order_id"]) in benign:
             assert paid[payment["payment_id"]] == Decimal(payment["amount"] or 0), payment
+
+
+@pytest.fixture(scope="module")
+def delivered(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Delivered:
+    return delivered_by(SEED, 2, spark, tmp_path_factory.mktemp("programs"))
+
+
+def test_in_one_run_or_two_the_tables_are_the_same(delivered: Delivered, spark: SparkSession, tmp_path: Path) -> None:
+    other = at_once(spark, delivered, tmp_path)
+    assert unlike(tables(delivered.lake), tables(other)) == ""
+    assert balances(delivered.lake)
+    assert balances(other)
+
+
+def test_in_full_nothing_changes(delivered: Delivered) -> None:
+    before = tables(delivered.lake)
+    run(delivered.lake, delivered.inputs, full=True)
+    assert unlike(tables(delivered.lake), before) == ""
+    assert balances(delivered.lake)
+
+
+def test_what_is_true_in_the_end_is_in_the_tables(delivered: Delivered) -> None:
+    check_what_is_true(delivered)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(SWEEP))
+def test_two_thousand_programs(seed: int, spark: SparkSession, tmp_path: Path) -> None:
+    delivered = delivered_by(seed, 4, spark, tmp_path / "in four")
+    found = tables(delivered.lake)
+    assert unlike(found, tables(at_once(spark, delivered, tmp_path / "at once"))) == ""
+    in_another_order = programs.schedule(delivered.programs, 3, Random(seed + 1))
+    assert unlike(found, tables(took(spark, tmp_path / "another order", in_another_order))) == ""
+    run(delivered.lake, delivered.inputs, full=True)
+    assert unlike(tables(delivered.lake), found) == ""
+    assert balances(delivered.lake)
+    check_what_is_true(delivered)
