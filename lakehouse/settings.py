@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ class Settings:
     `warehouse` is the folder of all tables; `lock_wait_seconds` how long to wait for a table that another process
     writes; `stage_tasks` how many tasks read delivered files at once; `pseudonym_key` the secret for personal data (by
     default one is made per warehouse and kept in `ops/pseudonym.key`); `mlflow` the tracking store (by default SQLite
-    in the warehouse's `ops/mlflow`).
+    in the warehouse's `ops/mlflow`); `spellings` what words of a feed stand for, by bronze table and column
+    (`bronze.shop_payments.method`): they are read as the words of our vocabulary, in any case.
     """
 
     warehouse: str
@@ -31,6 +32,22 @@ class Settings:
     stage_tasks: int
     pseudonym_key: str | None = None
     mlflow: str | None = None
+    spellings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        told: Mapping[str, Any] = self.spellings
+        for name, words in told.items():
+            is_told = isinstance(words, Mapping) and all(isinstance(w, str) for pair in words.items() for w in pair)
+            if name.count(".") != 2 or not is_told:
+                raise TypeError(
+                    f"spellings: {name}: must be bronze.<table>.<column> with pairs of texts; put what YAML takes for"
+                    " something else, such as no, 1 or 2024-01-01, into quotes"
+                )
+
+    def spelt(self, table: str) -> dict[str, dict[str, str]]:
+        """Of a bronze table, by column: what its words stand for."""
+        found = {name.rpartition("."): dict(words) for name, words in self.spellings.items()}
+        return {column: words for (named, _, column), words in found.items() if named == table}
 
 
 def load(env: str, conf: Path = CONF) -> Settings:

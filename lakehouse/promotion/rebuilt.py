@@ -51,7 +51,7 @@ def journal_of(lake: Lake, table: Table, batch: log.Head) -> Journal | None:
     shared = {"run_id": told["run_id"], "batch_id": batch.batch_id, "table": table.name, "step": told["step"]}
     shared["at"] = told["at"]
     for source, version in told["progress"][told["step"]].items():
-        if not isinstance(version, int):  # how deliveries stood
+        if not isinstance(version, int):  # how deliveries stood, and what words stood for
             continue
         row = {"source_table": source, "from_version": told["consumed"].get(source), "until_version": version}
         journal.add(ops_tables.LINEAGE, shared | row)

@@ -31,6 +31,8 @@ from lakehouse.store.lake import Lake
 
 DELIVERIES = "deliveries"
 """Under this name a step notes, beside the versions that it consumed, how deliveries stood by then."""
+SPELLINGS = "spellings"
+"""Under this one, what words of the delivered columns stood for."""
 
 # --- files ------------------------------------------------------------------------------------------------------------
 
@@ -104,7 +106,9 @@ def _file_account(staged: Staged, loaded: list[FileReport]) -> Account:
 def stage_rows(lake: Lake, step: Step, batch_id: str, folder: Path, head: log.Head | None, full: bool) -> Staged | None:
     """Build what is new, or the groups that changed, into staging; None where nothing is new."""
     consumed = {} if full or head is None else head.progress.get(step.name, {})
-    if any(consumed.get(name) != version for name, version in step.models.items()):
+    delivered = [read.table for read in step.reads if read.table.layer == "bronze"]
+    spelt = {table.name: told for table in delivered if (told := lake.settings.spelt(table.name))}
+    if consumed.get(SPELLINGS, {}) != spelt or any(consumed.get(n) != version for n, version in step.models.items()):
         full, consumed = True, {}
     driver = step.reads[0].table
     watched = {read.table.name: read.table for read in step.reads} | {t.name: t for t in _references(step)}
@@ -112,7 +116,9 @@ def stage_rows(lake: Lake, step: Step, batch_id: str, folder: Path, head: log.He
     if versions[driver.name] < 0:
         return None
     staged = Staged(step, batch_id, folder, full, consumed=dict(consumed), versions=versions)
-    delivered = [read.table for read in step.reads if read.table.layer == "bronze"]
+    staged.spellings = spelt
+    if spelt:
+        staged.versions[SPELLINGS] = spelt
     if delivered:
         staged.deliveries = {table.name: deliveries.standing(lake, table) for table in delivered}
         staged.versions[DELIVERIES] = staged.deliveries
@@ -279,10 +285,19 @@ def _replaced(staged: Staged, table: Table) -> tuple[Filter, ...]:
 
 
 def _standing(staged: Staged, table: Table, rows: DataFrame) -> DataFrame:
-    """The rows of a bronze table as its deliveries stand: less those that count no more, under their last names."""
+    """The rows of a bronze table as its deliveries stand: less those that count no more, in the words of ours."""
     for filtered in _replaced(staged, table):
         rows = rows.where(~F.coalesce(F.expr(filtered.drops), F.lit(False)))
-    return _named(staged, table, rows)
+    return _respelt(staged, table, _named(staged, table, rows))
+
+
+def _respelt(staged: Staged, table: Table, rows: DataFrame) -> DataFrame:
+    """The rows of a bronze table with the words that are configured for what was delivered."""
+    columns = {}
+    for name, words in staged.spellings.get(table.name, {}).items():
+        pairs = F.create_map(*(F.lit(text) for word, ours in words.items() for text in (word.strip().lower(), ours)))
+        columns[name] = F.coalesce(pairs[F.lower(F.trim(name))], F.col(name))
+    return rows.withColumns(columns) if columns else rows
 
 
 def _named(staged: Staged, table: Table, rows: DataFrame) -> DataFrame:
@@ -324,11 +339,12 @@ def _kept(staged: Staged, rows: DataFrame) -> DataFrame:
     """The rows that no filter drops; a row-wise step carries each row as it came in `_raw`."""
     drops = [F.coalesce(F.expr(f.drops), F.lit(False)) for f in _filters(staged)]
     rows = rows.where(~reduce(Column.__or__, drops)) if drops else rows
-    rows = _named(staged, staged.step.reads[0].table, rows)
-    if not staged.is_rowwise:
-        return rows
-    amount = F.expr(staged.step.amount).cast(WIDE_MONEY) if staged.step.amount else F.lit(None).cast(WIDE_MONEY)
-    return rows.withColumns({"_raw": F.struct(*rows.columns), AMOUNT_READ: amount})
+    driver = staged.step.reads[0].table
+    rows = _named(staged, driver, rows)
+    if staged.is_rowwise:
+        amount = F.expr(staged.step.amount).cast(WIDE_MONEY) if staged.step.amount else F.lit(None).cast(WIDE_MONEY)
+        rows = rows.withColumns({"_raw": F.struct(*rows.columns), AMOUNT_READ: amount})
+    return _respelt(staged, driver, rows)
 
 
 # --- rows of tables: split --------------------------------------------------------------------------------------------

@@ -28,7 +28,8 @@ class Staged:
 
     `consumed` and `versions` are the versions of the tables read, before and now. `groups` are the groups that are
     computed again; None stands for all. `anew` says that the batch takes the place of all that the table holds.
-    `deliveries` are, by bronze table, those that do not stand as they came (`accounts.deliveries.standing`).
+    `deliveries` are, by bronze table, those that do not stand as they came (`accounts.deliveries.standing`),
+    `spellings` what words of its columns stand for.
     """
 
     step: Step
@@ -40,6 +41,7 @@ class Staged:
     versions: dict[str, Any] = field(default_factory=dict)
     groups: DataFrame | None = None
     deliveries: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    spellings: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     schema: StructType = field(default_factory=StructType)
     account: Account = field(default_factory=Account)
     files: tuple[FileReport, ...] = ()

@@ -14,7 +14,7 @@ from lakehouse.declare.table import Step
 from lakehouse.errors import OTHER, LakehouseError
 from lakehouse.promotion import gate
 from lakehouse.run.console import console, nothing, run_shown, summarise
-from lakehouse.run.options import check_inputs, check_rebuild, check_warehouse, choose, parser
+from lakehouse.run.options import check_inputs, check_rebuild, check_spellings, check_warehouse, choose, parser
 from lakehouse.session import spark_session
 from lakehouse.settings import load
 from lakehouse.store.lake import Lake
@@ -41,6 +41,7 @@ def run_job(description: str, steps: Sequence[Step], arguments: Sequence[str] | 
     screen = console()
     gate.warm_up()
     lake = open_lake(chosen.env, chosen.warehouse, screen, may_be_new=inputs is not None)
+    check_spellings(steps, lake.settings)
     feeds = [step.feed for step in steps if step.feed]
     report = run_shown(lake, todo, screen, full=chosen.full, rebuild=rebuild, inputs=inputs, feeds=feeds)
     summarise(lake, report, screen)

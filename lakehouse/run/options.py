@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -10,6 +11,7 @@ from typing import NoReturn
 from lakehouse.declare.table import Step
 from lakehouse.errors import USAGE, UsageError
 from lakehouse.intake.folder import holds, meant_instead, unaccounted
+from lakehouse.settings import Settings
 
 
 class Parser(argparse.ArgumentParser):
@@ -76,6 +78,20 @@ def check_rebuild(steps: Sequence[Step], chosen: Sequence[Step], table: str | No
             f"--rebuild {table}: this run leaves out {', '.join(missing)}, whose rows would be gone; run it without"
             " --source and --table"
         )
+
+
+def check_spellings(steps: Sequence[Step], settings: Settings) -> None:
+    """Raise `UsageError` where words are configured for a column that no feed has, or that keys are made of."""
+    columns = {step.table.name: list(step.feed.columns) for step in steps if step.feed}
+    for name in settings.spellings:
+        table, _, column = name.rpartition(".")
+        if columns and column not in columns.get(table, ()):
+            known = columns.get(table, columns)
+            raise UsageError(f"conf: spellings: there is no {name}; known here: {', '.join(sorted(known))}")
+        reads = [read for step in steps for read in step.reads if read.table.name == table]
+        keys = [sql for read in reads for sql in (*(read.groups or {}).values(), *(read.joins or {}).values())]
+        if any(re.search(rf"\b{column}\b", sql) for sql in keys):
+            raise UsageError(f"conf: spellings: {name} is part of a key; keys are read as they are delivered")
 
 
 def check_inputs(steps: Sequence[Step], inputs: Path | None) -> None:

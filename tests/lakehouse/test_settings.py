@@ -31,6 +31,8 @@ def test_an_environment_may_differ_in_nothing(tmp_path: Path) -> None:
         ({}, "venus", r"--env venus: there is no venus\.yaml in .*; known environments: mars"),
         ({"mars": "lock_wait: 1\n"}, "mars", r"mars\.yaml: unknown keys lock_wait; known keys: lock_wait_seconds, "),
         ({"mars": "a: [1\n"}, "mars", r"mars\.yaml is not valid YAML: "),
+        ({"mars": "spellings: {bronze.a.b: {x: no}}\n"}, "mars", r"spellings: bronze\.a\.b: must be .* into quotes"),
+        ({"mars": "spellings: {a.b: {x: y}}\n"}, "mars", r"spellings: a\.b: must be bronze\.<table>\.<column>"),
         ({"base": "warehouse: tables\n"}, "mars", r"mars\.yaml: .*missing .* 'lock_wait_seconds' and 'stage_tasks'"),
     ],
 )
