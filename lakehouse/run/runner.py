@@ -25,6 +25,7 @@ from lakehouse.promotion import gate
 from lakehouse.promotion.promote import Promotion, promote
 from lakehouse.settings import CONF
 from lakehouse.store import arrow
+from lakehouse.store.damage import found_by_spark
 from lakehouse.store.lake import Lake
 
 GRAVEST_FIRST = (ACCOUNTS, GATE, USAGE, OTHER)
@@ -131,6 +132,9 @@ def _one_step(lake: Lake, step: Step, report: Report, full: bool, rebuild: str |
         report.errors.append((step, str(error), error.exit_code))
         return f"stopped: {str(error).splitlines()[0]}"
     except Exception as error:  # noqa: BLE001 - any failure of a step becomes a message, and the others go on
+        if damaged := found_by_spark(lake, error):
+            report.errors.append((step, str(damaged), damaged.exit_code))
+            return f"stopped: {first_line(damaged)}"
         report.errors.append((step, f"{step.name}: {unexpected(lake, step.name, error)}", OTHER))
         return f"stopped: {first_line(error)}"
     report.promotions.append(promotion)

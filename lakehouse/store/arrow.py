@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
+from pyarrow import dataset, parquet
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from lakehouse.declare.table import Table
@@ -35,8 +36,7 @@ def parts(lake: Lake, table: Table, columns: Sequence[str], version: int | None 
     Raises `TableDamaged` where a file cannot be read.
     """
     with _told(lake, table):
-        dataset = DeltaTable(lake.path(table), version).to_pyarrow_dataset(filesystem=_files(lake, table))
-        for batch in dataset.to_batches(columns=list(columns)):
+        for batch in _scanned(lake, table, DeltaTable(lake.path(table), version), columns).to_batches():
             yield pa.Table.from_batches([batch])
 
 
@@ -51,23 +51,27 @@ def rows(lake: Lake, table: Table, where: tuple[str, str, Any] | None = None) ->
     with _told(lake, table):
         found = DeltaTable(lake.path(table))
         held = {field.name for field in found.schema().fields}
-        rows = found.to_pyarrow_table(
-            columns=[c for c in columns if c in held],
-            filesystem=_files(lake, table),
-            filters=[where] if where else None,
-        )
+        rows = _scanned(lake, table, found, [c for c in columns if c in held], where).to_table()
     for name in (c for c in columns if c not in held):
         rows = rows.append_column(name, pa.nulls(len(rows)))
     return rows.select(columns)
 
 
-def _files(lake: Lake, table: Table) -> SubTreeFileSystem:
-    """The files of a table, opened by Arrow itself.
+def _scanned(
+    lake: Lake, table: Table, found: DeltaTable, columns: Sequence[str], where: tuple[str, str, Any] | None = None
+) -> dataset.Scanner:
+    """Some columns of a table, with the checksum of every page compared: a flipped bit is seldom an error by itself.
 
-    By default it reads through Python, from threads of its own: one that lets go of what it read when Python has begun
-    to end the process aborts it (SIGABRT, "terminate called without an active exception").
+    Arrow opens the files itself. By default it reads through Python, from threads of its own: one that lets go of what
+    it read when Python has begun to end the process aborts it (SIGABRT, "terminate called without an active
+    exception").
     """
-    return SubTreeFileSystem(lake.path(table), LocalFileSystem())
+    files = SubTreeFileSystem(lake.path(table), LocalFileSystem())
+    return found.to_pyarrow_dataset(filesystem=files).scanner(
+        columns=list(columns),
+        filter=parquet.filters_to_expression([where]) if where else None,
+        fragment_scan_options=dataset.ParquetFragmentScanOptions(page_checksum_verification=True),
+    )
 
 
 @contextmanager
@@ -77,7 +81,20 @@ def _told(lake: Lake, table: Table) -> Iterator[None]:
         yield
     except (DeltaError, pa.ArrowException, OSError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise damaged(lake, table.name, f"it cannot be read ({first})") from error
+        where = "".join(f" in {path}" for path in _unreadable(lake, table)[:1])
+        raise damaged(lake, table.name, f"it cannot be read ({first}{where})") from error
+
+
+def _unreadable(lake: Lake, table: Table) -> list[str]:
+    """The files of a table, as it stands now, that cannot be read to their ends."""
+    found = []
+    with suppress(DeltaError, OSError):
+        for path in DeltaTable(lake.path(table)).file_uris():
+            try:
+                parquet.read_table(path, page_checksum_verification=True)
+            except (pa.ArrowException, OSError):
+                found.append(path)
+    return found
 
 
 def changed_amounts(lake: Lake, table: Table, amount: str, version: int) -> dict[str, Decimal]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 from pyspark.sql import SparkSession
 
 from jobs import files as files_job
@@ -24,7 +25,9 @@ from lakehouse.promotion import promote
 from lakehouse.run import runner
 from lakehouse.run.options import choose
 from lakehouse.run.runner import Report
+from lakehouse.store import arrow
 from lakehouse.store.lake import Lake
+from silver import payments
 from tests.integration.warehouse import (
     accounts,
     content,
@@ -431,3 +434,38 @@ def test_a_commit_that_comes_while_the_next_run_makes_the_same_batch_is_the_only
     same(shop, undisturbed)
     rebuilt = [row["table"] for row in accounts(shop.warehouse) if row["is_rebuilt"]]
     assert rebuilt == ([BRONZE] if report.exit_code else [])
+
+
+def test_a_flipped_bit_in_a_file_is_told_with_its_name_and_never_another_number(
+    spark: SparkSession, base: Path, tmp_path: Path
+) -> None:
+    warehouse = tmp_path / "warehouse"
+    shutil.copytree(base / "warehouse", warehouse)
+    lake = lake_at(spark, warehouse)
+    file = max((warehouse / "silver" / "payments").glob("*.parquet"), key=lambda path: path.stat().st_size)
+    (file.parent / f".{file.name}.crc").unlink()  # Hadoop's own checksum, which other readers do not know
+    good, told = file.read_bytes(), arrow.rows(lake, payments.TABLE).to_pylist()
+    group = parquet.ParquetFile(file).metadata.row_group(0)
+    columns = {group.column(n).path_in_schema: group.column(n) for n in range(group.num_columns)}
+    messages = []
+    for column in reversed(columns.values()):  # the key is the last
+        damaged = bytearray(good)  # near the end of a column's last page
+        damaged[_start(column) + column.total_compressed_size - 3] ^= 4
+        file.write_bytes(damaged)
+        try:
+            assert arrow.rows(lake, payments.TABLE).to_pylist() == told
+        except TableDamaged as error:
+            messages.append(str(error))
+    assert len(messages) > len(columns) / 2
+    assert all(m.startswith("silver.payments: it cannot be read") and file.name in m for m in messages)
+    report = run(lake, deliver_payments(tmp_path / "in", 3), steps=STEPS, full=True)
+    assert report.exit_code == 1
+    message = report.errors[0][1]
+    assert message.startswith(f"silver.payments: its file {file} cannot be read (could not verify page integrity")
+    file.write_bytes(good)
+    done(run(lake, tmp_path / "in", steps=STEPS))
+
+
+def _start(column: Any) -> int:
+    """Where the pages of a column begin: with its dictionary, if it has one."""
+    return int(column.dictionary_page_offset or column.data_page_offset)
