@@ -199,6 +199,9 @@ def _is_wider(declared: str, stored: str) -> bool:
     """Whether every value of the stored type is one of the declared type."""
     if (stored, declared) == ("int", "bigint"):
         return True
+    values = "map<string,"
+    if stored.startswith(values) and declared.startswith(values):
+        return _is_wider(declared[len(values) : -1], stored[len(values) : -1])
     if not (stored.startswith("decimal(") and declared.startswith("decimal(")):
         return False
     (was, was_scale), (now, now_scale) = (map(int, kind[8:-1].split(",")) for kind in (stored, declared))

@@ -1,0 +1,55 @@
+"""A warehouse that an older version made goes on: the next run makes of it what the present version makes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from synthetic.shop import Shop
+from tests.integration.warehouse import balances, deliver, done, everything, files_of, lake_at, run
+
+ROOT = Path(__file__).resolve().parents[2]
+OLDER = "f798b24"
+"""The last version that took new rows into silver as they came, with money of two decimals and without releases."""
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """The code of the older version."""
+    packed = subprocess.run(["git", "archive", OLDER], cwd=ROOT, capture_output=True, check=False)
+    if packed.returncode:
+        pytest.skip(f"this clone does not reach back to {OLDER}")
+    with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
+        archive.extractall(tmp_path / "older", filter="data")
+    return tmp_path / "older"
+
+
+def test_a_warehouse_of_an_older_version_becomes_what_this_one_makes(
+    spark: SparkSession, shop: Shop, older: Path, tmp_path: Path
+) -> None:
+    files = files_of(shop.output, "products", "orders", "order_lines", "payments")
+    inputs = deliver(
+        tmp_path / "in", shop.output, files[: len(files) // 2] + [f for f in files if "products" in f.name]
+    )
+    command = [sys.executable, "jobs/run.py", "--source", "shop", "--input", inputs, "--warehouse", tmp_path / "w"]
+    ended = subprocess.run(
+        command, cwd=older, env={**os.environ, "PYTHONPATH": str(older)}, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    deliver(inputs, shop.output, files)
+    lake = lake_at(spark, tmp_path / "w")
+    done(run(lake, inputs))
+    fresh = lake_at(spark, tmp_path / "fresh")
+    done(run(fresh, inputs))
+    found, expected = everything(lake.warehouse), everything(fresh.warehouse)
+    assert [name for name in expected if found.get(name) != expected[name]] == []
+    assert balances(lake)
+    done(run(lake, inputs, full=True))
+    assert [name for name in expected if everything(lake.warehouse)[name] != expected[name]] == []
