@@ -293,9 +293,14 @@ def test_text_can_be_read_in_light_and_in_dark(pages: dict[str, str]) -> None:
 
 
 def test_trainings_are_on_the_page_of_operations_with_their_decisions_and_ratios(tmp_path: Path) -> None:
-    facts = {"shop_id": "shop", "family": "segment", "run_id": "r1"}
+    facts: dict[str, Any] = {"shop_id": "shop", "family": "segment", "run_id": "r1"}
     lost = facts | {"at": NOW, "batch_id": "b2", "alias": "challenger", "to_version": 2}
-    won = facts | {"at": NOW - timedelta(days=7), "batch_id": "b1", "alias": "champion", "to_version": 1}
+    won = facts | {
+        "at": NOW - timedelta(days=7),
+        "batch_id": "b1",
+        "alias": "champion",
+        "to_version": 1,
+    }
     lost["why"] = "does not beat the baseline: squared error 1.02 [.97, 1.08] of it"
     won["why"] = "squared error is 0.81 [.77, .85] of that of the baseline"
     trained = run(job="shoplake train segment", run_id="r1", batch_id="b3")
