@@ -1,5 +1,8 @@
 """What can go wrong, as messages: what, where, how many, what to do. The exit code is part of the message."""
 
+from collections.abc import Sequence
+from typing import Any
+
 OTHER, USAGE, GATE, ACCOUNTS = 1, 2, 3, 4
 """Exit codes: anything else, usage or configuration, a gate blocked a batch, the accounts do not balance."""
 
@@ -33,9 +36,16 @@ class CommitRefused(LakehouseError):
 
 
 class GateBlocked(LakehouseError):
-    """A quality gate refused a batch: the old version stays visible, the batch stays pending. Exit code 3."""
+    """A quality gate refused a batch: the old version stays visible, the batch stays pending. Exit code 3.
+
+    `files` are the reports of the files that the batch was read from.
+    """
 
     exit_code = GATE
+
+    def __init__(self, message: str, files: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.files = files
 
 
 class AccountsImbalance(LakehouseError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from gold.measures import NOT_A_PRODUCT_SALE, last_days
+from gold.measures import NOT_A_PRODUCT_SALE, last_days, main_currencies
 from gold.vocabulary import CURRENCY, SHOP, as_declared, at_least_zero, count, key, law, money
 from lakehouse.declare.rules import between, not_null
 from lakehouse.declare.table import Field, Read, Step, Table
@@ -87,15 +87,10 @@ def build(order_lines: DataFrame, products: DataFrame, stock_levels: DataFrame, 
 
 def _spans(order_lines: DataFrame, products: DataFrame) -> DataFrame:
     """First and last day of each product's series: one per currency that it sold in, or of the shop if it never did."""
-    by_currency = order_lines.groupBy("shop_id", "currency").agg(
-        F.min("sold_on").alias("opened_on"), F.count("*").alias("lines")
-    )
     shops = (
-        by_currency.groupBy("shop_id")
-        .agg(
-            F.min("opened_on").alias("opened_on"),
-            F.max_by("currency", F.struct("lines", "currency")).alias("main_currency"),
-        )
+        order_lines.groupBy("shop_id")
+        .agg(F.min("sold_on").alias("opened_on"))
+        .join(main_currencies(order_lines), "shop_id")
         .join(last_days(order_lines, "sold_on").withColumnRenamed("as_of_on", "ended_on"), "shop_id")
     )
     sold = order_lines.groupBy(*_SERIES, "currency").agg(F.min("sold_on").alias("first_sold_on"))

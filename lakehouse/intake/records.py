@@ -84,6 +84,10 @@ class Parser:
         self.missing_columns: tuple[str, ...] = ()
         self.notes: list[str] = []
         self._column_of = {alias: column for column, names in feed.columns.items() for alias in names}
+        alike: dict[str, set[str]] = {}
+        for alias, column in self._column_of.items():
+            alike.setdefault(_plain(alias), set()).add(column)
+        self._alike = {name: columns.pop() for name, columns in alike.items() if len(columns) == 1}
         self._at = 0
 
     def pieces(self, block: bytes, line: int, is_last: bool) -> Iterator[Piece]:
@@ -148,10 +152,6 @@ class _CsvParser(Parser):
         self._place: dict[str, int] = {}
         self._new: dict[str, int] = {}
         self._limit = MAX_RECORD_LINES if feed.multiline else 1
-        alike: dict[str, set[str]] = {}
-        for alias, column in self._column_of.items():
-            alike.setdefault(_plain(alias), set()).add(column)
-        self._alike = {name: columns.pop() for name, columns in alike.items() if len(columns) == 1}
         csv.field_size_limit(2**31 - 1)  # the module's own limit, 128 KiB, would break good records
 
     def finish(self) -> None:
@@ -228,8 +228,7 @@ class _CsvParser(Parser):
         fields, used = self._fields_of_header(lines)
         if isinstance(fields, _Fault):
             at = line + blank + told
-            hint = "; is the file UTF-16 without a byte order mark?" if fields is _NUL else ""
-            raise FileUnreadable(f"{self.file}: in the header, line {at:,}, {fields.message}{hint}; correct it")
+            raise FileUnreadable(f"{self.file}: in the header, line {at:,}, {fields.message}; correct it")
         self._know(fields)
         self.header_lines += used
         return Piece(start + _size(lines[:used]), blank + told + used, blank=blank)
@@ -561,6 +560,7 @@ class _JsonParser(Parser):
         super().__init__(feed, file)
         self._is_begun = False
         self._seen: set[str] = set()
+        self._taken: dict[str, str] = {}
         self._records = 0
         self._has_aliases = len(self._column_of) > len(feed.columns)
         # Numbers stay as they were written: 12.50 is not 12.5.
@@ -579,6 +579,9 @@ class _JsonParser(Parser):
             )
         self.new_columns = tuple(sorted(self._seen - self._column_of.keys()))
         self.missing_columns = tuple(column for column in self.feed.columns if known and column not in known)
+        if self._taken:
+            told = ", ".join(f"{key} for {column}" for key, column in sorted(self._taken.items()))
+            self.notes.append(f"keys of its records were taken for others: {told[:1000]}")
 
     def _pieces(self, block: bytes, line: int, is_last: bool) -> Iterator[Piece]:  # noqa: ARG002  a line is enough
         if not self._is_begun and (text := block.lstrip()):
@@ -612,12 +615,23 @@ class _JsonParser(Parser):
                 objects.append(found)
                 rows.append(number)
         keys: set[str] = set().union(*objects)
+        near = {key: self._alike[_plain(key)] for key in keys - self._column_of.keys() if _plain(key) in self._alike}
+        if near:
+            objects = [self._as_declared(record, near) for record in objects]
+            keys = set().union(*objects)
         self._seen |= keys
         self._records += len(rows)
         values = {column: _texts(objects, names) for column, names in self.feed.columns.items()}
         if new := keys - self._column_of.keys():
             values[RESCUED] = pa.array([_rescued(record, new) for record in objects], pa.string())
         return Piece(len(text), len(lines), values, np.array(rows, np.int64), broken, blank)
+
+    def _as_declared(self, record: dict[str, Any], near: Mapping[str, str]) -> dict[str, Any]:
+        """A record with its keys as the feed names them, as far as no other of its keys stands for the column."""
+        columns = [self._column_of.get(key) or near.get(key) for key in record]
+        meant = {key: near[key] for key in record if key in near and columns.count(near[key]) == 1}
+        self._taken |= meant
+        return {self.feed.columns[meant[key]][0] if key in meant else key: value for key, value in record.items()}
 
     def _object(self, text: str) -> dict[str, str | bool | None] | str:
         """The object in a line, lists and objects in it as JSON text; or why there is none."""

@@ -46,6 +46,7 @@ _UTF8_CHARACTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}
 _ASCII = bytes(range(128))
 _CONTROL = bytes({*range(32), 127} - set(b"\t\n\v\f\r\x1a\x1b"))
 _NOT_CP1252 = b"\x81\x8d\x8f\x90\x9d"
+_HEAD_BYTES = 4096
 _CHANCE = 10
 """So many bytes that are no UTF-8 outweigh one character that is: text of one byte per character has some by chance."""
 
@@ -104,14 +105,25 @@ def text_of(path: Path, file: str, size_bytes: int, encoding: str, chunk_bytes: 
 def encoding_of(path: Path, file: str, declared: str) -> tuple[str, str]:
     """The encoding that a file's byte order mark tells, else the declared one; and a note where they differ.
 
-    Raises FileUnreadable.
+    Text of which every other byte is 0 is UTF-16 without a mark. Raises FileUnreadable.
     """
     with _opened(path, file) as (_, source):
-        head = _read(source, 4, file)
+        head = _read(source, _HEAD_BYTES, file)
     told = next((encoding for mark, encoding in _MARKS.items() if head.startswith(mark)), None)
+    is_wide = codecs.lookup(declared).name.startswith(("utf-16", "utf-32"))
+    if told is None and not is_wide and (meant := _unmarked_utf16(head)):
+        return meant, f"has no byte order mark and was read as {meant}, since every other byte is 0, not as {declared}"
     if told is None or told.startswith(codecs.lookup(declared).name.removesuffix("-sig")):
         return declared, ""
     return told, f"was read as {told}, as its byte order mark says, and not as {declared}"
+
+
+def _unmarked_utf16(head: bytes) -> str | None:
+    """Which UTF-16 a text without a mark begins in, by the zeros beside its plain letters; None for other text."""
+    pairs = len(head) // 2
+    zeros = {"utf-16-be": head[: 2 * pairs : 2].count(0), "utf-16-le": head[1 : 2 * pairs : 2].count(0)}
+    likely, other = sorted(zeros, key=lambda encoding: -zeros[encoding])
+    return likely if zeros[likely] * 2 > pairs and zeros[other] * 100 < pairs else None
 
 
 def encoding_instead(path: Path, file: str, failed: NotUtf8, chunk_bytes: int) -> tuple[str, str]:

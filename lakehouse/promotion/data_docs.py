@@ -12,6 +12,7 @@ _FETCHED = re.compile(
     rf"<script\b[^>]*\bsrc{_REMOTE}[^>]*>\s*</script>|<link\b[^>]*\bhref{_REMOTE}[^>]*>", re.IGNORECASE
 )
 _LOGO = re.compile(r"""(<img\b[^>]*\bsrc\s*=\s*["'])(?:https?:)?//[^"'?]*/([\w.-]+)[^"']*""", re.IGNORECASE)
+_PICTURE = re.compile(r"""(?<=["'])(?:\.{1,2}/)*static/images/""")  # some of theirs lead to a folder too far up or down
 _STYLED = re.compile(r"""url\(\s*["']?(?:https?:)?//[^)]*\)""", re.IGNORECASE)
 
 
@@ -35,6 +36,7 @@ def serve_locally(site: Path) -> None:
 
 def _local(text: str, static: str) -> str:
     """A page without what it would fetch from elsewhere, and with ours; pictures are those that lie in `static`."""
-    text = _STYLED.sub("none", _LOGO.sub(rf"\g<1>{static}/images/\g<2>", _FETCHED.sub("", text)))
+    text = _LOGO.sub(rf"\g<1>{static}/images/\g<2>", _FETCHED.sub("", text))
+    text = _PICTURE.sub(f"{static}/images/", _STYLED.sub("none", text))
     ours = f'<link rel="stylesheet" href="{static}/shoplake.css"><script src="{static}/shoplake.js"></script>'
     return text if ours in text else text.replace("</head>", f"{ours}\n</head>", 1)

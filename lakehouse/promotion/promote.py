@@ -184,7 +184,8 @@ def _evaluate(lake: Lake, staged: Staged, journal: Journal) -> list[Finding]:
         raise GateBlocked(
             f"{table.name}: the gate refused a batch of {account.rows_read} rows; nothing was published, "
             f"the batch stays pending\n  {told}{_rejections(lake, staged)}\n"
-            "  Correct the input or the rule, then run again"
+            "  Correct the input or the rule, then run again",
+            staged.files,
         )
     return findings
 

@@ -219,7 +219,7 @@ def _has_other_types(lake: Lake, staged: Staged, name: str) -> bool:
     before = staged.consumed.get(name, -1)
     if before < 0:
         return False
-    then, now = log.stored_types(lake, name, before), log.stored_types(lake, name)
+    then, now = log.stored(lake, name, before).types, log.stored(lake, name).types
     return any(now.get(column) != kind for column, kind in then.items())
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from lakehouse.accounts import ops_tables, releases
 from lakehouse.accounts.journal import done, flush
 from lakehouse.declare.table import Step
-from lakehouse.errors import ACCOUNTS, GATE, OTHER, USAGE, LakehouseError
+from lakehouse.errors import ACCOUNTS, GATE, OTHER, USAGE, GateBlocked, LakehouseError
 from lakehouse.intake.feeds import Feed
 from lakehouse.intake.files import FileReport
 from lakehouse.intake.folder import unaccounted
@@ -38,13 +38,14 @@ Listener = Callable[[Step, str], None]
 class Report:
     """What a run did: promotions and errors by step, and the steps that were held back by an error before them.
 
-    `unaccounted` are the files that lay in the input folder and belong to no feed; `is_release` says whether all tables
-    stand together after it.
+    `blocked` are the files of batches that a gate refused, `unaccounted` those that lay in the input folder and belong
+    to no feed; `is_release` says whether all tables stand together after it.
     """
 
     promotions: list[Promotion] = field(default_factory=list)
     errors: list[tuple[Step, str, int]] = field(default_factory=list)
     held: list[Step] = field(default_factory=list)
+    blocked: list[FileReport] = field(default_factory=list)
     unaccounted: list[FileReport] = field(default_factory=list)
     is_release: bool = False
 
@@ -54,15 +55,19 @@ class Report:
         return [promotion for promotion in self.promotions if promotion.account]
 
     @property
+    def files(self) -> list[FileReport]:
+        """Every delivered file that a step looked at, those of a batch that a gate refused among them."""
+        return [*(file for promotion in self.promotions for file in promotion.files), *self.blocked]
+
+    @property
     def unreadable(self) -> list[str]:
         """Messages of files that could not be read."""
-        return [f.message for promotion in self.promotions for f in promotion.files if f.status == "unreadable"]
+        return [f.message for f in self.files if f.status == "unreadable"]
 
     @property
     def notes(self) -> list[str]:
-        """In what files that were loaded are not as their feeds declare them, and how they were read."""
-        loaded = (f for promotion in self.promotions for f in promotion.files if f.status == "loaded")
-        return [f.message for f in loaded if f.message]
+        """In what files that were read are not as their feeds declare them, and how they were read."""
+        return [f.message for f in self.files if f.status == "loaded" and f.message]
 
     @property
     def warnings(self) -> list[str]:
@@ -130,6 +135,8 @@ def _one_step(lake: Lake, step: Step, report: Report, full: bool, rebuild: str |
         promotion = promote(lake, step, full=full or is_rebuilt, anew=anew, inputs=inputs)
     except LakehouseError as error:
         report.errors.append((step, str(error), error.exit_code))
+        if isinstance(error, GateBlocked):
+            report.blocked.extend(error.files)
         return f"stopped: {str(error).splitlines()[0]}"
     except Exception as error:  # noqa: BLE001 - any failure of a step becomes a message, and the others go on
         if damaged := found_by_spark(lake, error):

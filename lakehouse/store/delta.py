@@ -27,7 +27,7 @@ from lakehouse.declare.table import Table
 from lakehouse.errors import CommitRefused, UsageError
 from lakehouse.store.lake import Lake
 from lakehouse.store.locks import locked
-from lakehouse.store.log import commits, exists, head, stored_properties, stored_types, transaction
+from lakehouse.store.log import commits, exists, head, stored, transaction
 
 METADATA_CONF = "spark.databricks.delta.commitInfo.userMetadata"
 TRANSACTION = "spark.databricks.delta.write.txnAppId", "spark.databricks.delta.write.txnVersion"
@@ -172,20 +172,20 @@ def _evolve(lake: Lake, table: Table) -> None:
 
     Any other change of a type is a `UsageError` that names the way. What changed is said.
     """
-    stored = stored_types(lake, table.name)
-    if not stored:
+    held = stored(lake, table.name)
+    if not held.types:
         return
     anew = f"build it again from what is stored below it: run with --rebuild {table.name}"
-    if (key := stored_properties(lake, table.name).get(KEY)) not in (None, ",".join(table.key)):
+    if (key := held.properties.get(KEY)) not in (None, ",".join(table.key)):
         raise UsageError(f"{table.name}: its key was {key} and is declared {','.join(table.key)}; {anew}")
     declared = {f.name: f.dataType.simpleString() for f in table.schema}
-    if missing := [f for f in table.schema if f.name not in stored]:
+    if missing := [f for f in table.schema if f.name not in held.types]:
         added = ", ".join(
             f"`{f.name}` {f.dataType.simpleString()} COMMENT {quoted(f.metadata['comment'])}" for f in missing
         )
         lake.spark.sql(f"ALTER TABLE delta.`{lake.path(table)}` ADD COLUMNS ({added})")
         lake.say(f"{table.name}: new columns {', '.join(f.name for f in missing)}; older rows have none")
-    changed = {name: kind for name, kind in stored.items() if name in declared and declared[name] != kind}
+    changed = {name: kind for name, kind in held.types.items() if name in declared and declared[name] != kind}
     if not changed:
         return
     if wrong := [name for name, kind in changed.items() if not _is_wider(declared[name], kind)]:

@@ -87,17 +87,21 @@ def commits(lake: Lake, name: str) -> Iterator[tuple[Commit, str | None]]:
         yield commit, info.get("userMetadata")
 
 
-def stored_types(lake: Lake, name: str, version: int | None = None) -> dict[str, str]:
-    """Column -> type, as Spark writes types, of a table as of a version; empty before its first commit."""
+@dataclass(frozen=True)
+class Stored:
+    """How a table is stored: column -> type, as Spark writes types, and its properties."""
+
+    types: dict[str, str] = field(default_factory=dict)
+    properties: dict[str, str | None] = field(default_factory=dict)
+
+
+def stored(lake: Lake, name: str, version: int | None = None) -> Stored:
+    """How a table is stored, as of a version; nothing before its first commit."""
     if not exists(lake, name):
-        return {}
-    schema = json.loads(DeltaTable(lake.path(name), version).schema().to_json())
-    return {f.name: f.dataType.simpleString() for f in StructType.fromJson(schema).fields}
-
-
-def stored_properties(lake: Lake, name: str) -> dict[str, str | None]:
-    """The properties of a table that exists."""
-    return dict(DeltaTable(lake.path(name)).metadata().configuration)
+        return Stored()
+    table = DeltaTable(lake.path(name), version)
+    fields = StructType.fromJson(json.loads(table.schema().to_json())).fields
+    return Stored({f.name: f.dataType.simpleString() for f in fields}, dict(table.metadata().configuration))
 
 
 def transaction(lake: Lake, name: str, writer: str, version: int | None = None) -> int:

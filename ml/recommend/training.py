@@ -166,7 +166,7 @@ def purchases(frames: Frames) -> tuple[pl.DataFrame, pl.DataFrame, date]:
             (F.col("line_type") == "sale").alias("is_sale"),
         )
     ).sort("sold_on", "customer_id", "order_id", "product_id", "quantity", "amount", nulls_last=True)
-    sold = _in_main_currency(found.filter("is_sale"))
+    sold = _valued(found.filter("is_sale"))
     is_back = pl.col("quantity") < 0  # a refund without pieces takes nothing back
     returns = found.filter(~pl.col("is_sale"), ~pl.col("is_undone"), is_back).select(
         "customer_id", "product_id", "order_id", pl.col("sold_on").alias("returned_on"), -pl.col("quantity")
@@ -181,7 +181,7 @@ def purchases(frames: Frames) -> tuple[pl.DataFrame, pl.DataFrame, date]:
     return kept.sort(order), given_back.sort(order), today
 
 
-def _in_main_currency(sales: pl.DataFrame) -> pl.DataFrame:
+def _valued(sales: pl.DataFrame) -> pl.DataFrame:
     """Sales whose amount is not known (it is of another currency) count as their pieces at the product's mean price."""
     known = sales.filter(pl.col("amount").is_not_null())
     price = known.group_by("product_id").agg((pl.col("amount").sum() / pl.col("quantity").sum()).alias("price"))

@@ -227,8 +227,11 @@ def test_a_blocked_gate_is_told_on_the_screen_and_ends_with_exit_code_3(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     inputs = deliver_lines(tmp_path / "in", *(order_line(n) for n in range(9)), *["cut"] * 11)
+    (file,) = (inputs / "order_lines").iterdir()
+    file.write_text(file.read_text().replace(",", ";"))
     code, out, _ = ended(capsys, "--input", inputs, "--warehouse", tmp_path / "warehouse", *LINES_ALONE)
     assert code == 3
+    assert f"note: order_lines/{file.name} was read with ';' as delimiter, not ','" in out
     assert "error: bronze.shop_order_lines: the gate refused a batch of 20 rows; nothing was published" in out
     assert "11 of 20 rows rejected" in out
     assert out.count("for example order_lines/order_lines_2024-01-21.csv:") == 5

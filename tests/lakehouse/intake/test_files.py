@@ -454,6 +454,42 @@ def test_a_byte_order_mark_tells_the_encoding(tmp_path: Path, encoding: str, zip
     assert read.report.message == said
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("declared", ["utf-8", "cp1252"])
+def test_utf16_without_a_byte_order_mark_is_read_with_a_note(tmp_path: Path, encoding: str, declared: str) -> None:
+    content = ("sale_id,product,note\r\n" + "1,Müslischale,à 5 €\r\n" * 300).encode(encoding)
+    read = Read(tmp_path, content, replace(FEED, encoding=declared))
+    assert read.values == [(line, "1", "Müslischale", "à 5 €") for line in range(2, 302)]
+    assert read.accounts == (301, 1, 0, 0, 300, 0)
+    says = f"has no byte order mark and was read as {encoding}, since every other byte is 0, not as {declared}"
+    assert read.report.message == f"sales/sales_1.csv {says}"
+
+
+def test_a_few_zero_bytes_make_no_utf16(tmp_path: Path) -> None:
+    read = Read(tmp_path, GOOD + b"2,m\0u\0g\0,x\n")
+    assert (read.report.records, read.report.broken, read.report.message) == (500, 1, "")
+
+
+def test_keys_of_another_spelling_are_taken_for_the_columns_with_a_note(tmp_path: Path) -> None:
+    lines = [
+        {"SALE_ID": "1", "Product": "mug", "note": "x"},
+        {"sale-id": "2", "product": "cup"},
+        {"Sale ID": "3", "product": "jug", "PRODUCT": "new"},  # what is exact stands for itself
+        {"sale_id": "4", "Note": "a", "NOTE": "b"},  # none of them alone
+    ]
+    content = "\n".join(json.dumps(line) for line in lines).encode()
+    read = Read(tmp_path, content, JSON, "sales_1.jsonl")
+    assert read.values == [(1, "1", "mug", "x"), (2, "2", "cup", None), (3, "3", "jug", None), (4, "4", None, None)]
+    rescued = [json.loads(row["_rescued_data"]) if row["_rescued_data"] else None for row in read.accepted]
+    assert rescued == [None, None, {"PRODUCT": "new"}, {"Note": "a", "NOTE": "b"}]
+    assert read.report.new_columns == ("NOTE", "Note", "PRODUCT")
+    assert read.report.missing_columns == ()
+    assert read.report.message == (
+        "sales/sales_1.jsonl keys of its records were taken for others: "
+        "Product for product, SALE_ID for sale_id, sale-id for sale_id"
+    )
+
+
 def test_a_byte_order_mark_goes_before_what_is_declared_and_is_removed(tmp_path: Path) -> None:
     content = "\ufeffsale_id,product\n1,Müslischale\n".encode()
     read = Read(tmp_path / "1", content, replace(FEED, encoding="cp1252"))
@@ -616,10 +652,10 @@ def _unreadable(tmp_path: Path, content: bytes, feed: Feed = FEED, name: str = "
             id="no text",
         ),
         pytest.param(
-            "sale_id,product\n".encode("utf-16-le"),
+            b"sale_id,pro\0duct\n",
             "sales_1.csv",
-            "in the header, line 1, a NUL byte stands in a value; is the file UTF-16 without a byte order mark?",
-            id="utf-16 without a mark",
+            "in the header, line 1, a NUL byte stands in a value; correct it",
+            id="a NUL byte in the header",
         ),
         pytest.param(
             b"sale_id,product\n" + b"x" * 400, "sales_1.csv", "line 2 is longer than 256 bytes", id="a long line"

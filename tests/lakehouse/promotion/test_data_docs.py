@@ -6,7 +6,7 @@ from lakehouse.promotion.data_docs import serve_locally
 
 PAGE = """<html><head>
 <link rel="stylesheet" href="https://cdn.example/bootstrap.css"/>
-<link rel="icon" href="../static/images/favicon.ico">
+<link rel="icon" href="../../static/images/favicon.ico">
 <script src="//cdn.example/jquery.js" integrity="sha384-x"
   crossorigin="anonymous"></script>
 <style>.brand { background: url('https://cdn.example/logo.png') 0 0 no-repeat; mask: url(#mask-2); }</style>

@@ -66,6 +66,15 @@ def test_a_file_that_could_not_be_read_is_no_success() -> None:
     assert Report(promotions=[Promotion(STEP, files=(unreadable,))]).exit_code == 1
 
 
+def test_what_is_said_of_files_is_kept_where_the_gate_blocks_their_batch() -> None:
+    noted = FileReport("a.csv", "1", 9, "loaded", "a.csv was read with ';' as delimiter, not ','")
+    unreadable = FileReport("b.csv", "", 0, "unreadable", "b.csv is empty")
+    report = Report(errors=[(STEP, "blocked", 3)], blocked=[noted, unreadable])
+    assert report.notes == [noted.message]
+    assert report.unreadable == [unreadable.message]
+    assert report.exit_code == 3
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [(LakehouseError, 1), (LockTimeout, 1), (UsageError, 2), (GateBlocked, 3), (AccountsImbalance, 4)],

@@ -87,7 +87,7 @@ def test_a_number_may_become_wider_and_keeps_the_progress(lake: Lake) -> None:
     narrow = declared(names["id"], replace(names["seen"], type="int"), names["said"])
     delta.append(lake, narrow, frame(lake, (1, 5, "a")), batch("b1"))
     delta.append(lake, TABLE, frame(lake, (2, 6, "b")))
-    assert log.stored_types(lake, TABLE.name)["seen"] == "bigint"
+    assert log.stored(lake, TABLE.name).types["seen"] == "bigint"
     assert held(lake) == [(1, 5, "a"), (2, 6, "b")]
     head = log.head(lake, TABLE.name)
     assert head is not None
