@@ -38,7 +38,16 @@ def test_a_warehouse_of_an_older_version_becomes_what_this_one_makes(
     inputs = deliver(
         tmp_path / "in", shop.output, files[: len(files) // 2] + [f for f in files if "products" in f.name]
     )
-    command = [sys.executable, "jobs/run.py", "--source", "shop", "--input", inputs, "--warehouse", tmp_path / "w"]
+    command = [
+        sys.executable,
+        "jobs/run.py",
+        "--source",
+        "shop",
+        "--input",
+        str(inputs),
+        "--warehouse",
+        str(tmp_path / "w"),
+    ]
     ended = subprocess.run(
         command, cwd=older, env={**os.environ, "PYTHONPATH": str(older)}, capture_output=True, text=True, check=False
     )
