@@ -31,6 +31,9 @@ from lakehouse.store.lake import Lake
 
 DELIVERIES = "deliveries"
 """Under this name a step notes, beside the versions that it consumed, how deliveries stood by then."""
+READING = "reading", "2"
+"""Under the first a step notes the second: how this version reads rows. It is raised where the same rows would be built
+otherwise than before, and every step then builds all of its rows again."""
 SPELLINGS = "spellings"
 """Under this one, what words of the delivered columns stood for."""
 
@@ -105,14 +108,19 @@ def _file_account(staged: Staged, loaded: list[FileReport]) -> Account:
 
 def stage_rows(lake: Lake, step: Step, batch_id: str, folder: Path, head: log.Head | None, full: bool) -> Staged | None:
     """Build what is new, or the groups that changed, into staging; None where nothing is new."""
-    consumed = {} if full or head is None else head.progress.get(step.name, {})
+    consumed: dict[str, Any] = {} if full or head is None else dict(head.progress.get(step.name, {}))
     delivered = [read.table for read in step.reads if read.table.layer == "bronze"]
     spelt = {table.name: told for table in delivered if (told := lake.settings.spelt(table.name))}
-    if consumed.get(SPELLINGS, {}) != spelt or any(consumed.get(n) != version for n, version in step.models.items()):
+    reading, version = READING
+    if consumed and consumed.get(reading) != version:
+        lake.say(f"{step.name}: built again, since this version reads some rows otherwise than the one before")
+        full, consumed = True, {}
+    if consumed.get(SPELLINGS, {}) != spelt or any(consumed.get(name) != model for name, model in step.models.items()):
         full, consumed = True, {}
     driver = step.reads[0].table
     watched = {read.table.name: read.table for read in step.reads} | {t.name: t for t in _references(step)}
-    versions = {name: _version(lake, table) for name, table in watched.items()} | dict(step.models)
+    versions: dict[str, Any] = {name: _version(lake, table) for name, table in watched.items()} | dict(step.models)
+    versions[reading] = version
     if versions[driver.name] < 0:
         return None
     staged = Staged(step, batch_id, folder, full, consumed=dict(consumed), versions=versions)
