@@ -36,19 +36,9 @@ def test_a_warehouse_of_an_older_version_becomes_what_this_one_makes(
     spark: SparkSession, shop: Shop, older: Path, tmp_path: Path
 ) -> None:
     files = files_of(shop.output, "products", "orders", "order_lines")
-    inputs = deliver(
-        tmp_path / "in", shop.output, files[: len(files) // 2] + [f for f in files if "products" in f.name]
-    )
-    command = [
-        sys.executable,
-        "jobs/run.py",
-        "--source",
-        "shop",
-        "--input",
-        str(inputs),
-        "--warehouse",
-        str(tmp_path / "w"),
-    ]
+    inputs = deliver(tmp_path / "in", shop.output, [f for f in files if "2024-01-0" in f.name or "products" in f.name])
+    job = ["jobs/run.py", "--source", "shop", "--table", TABLE, "--input", str(inputs), "--warehouse"]
+    command = [sys.executable, *job, str(tmp_path / "w")]
     ended = subprocess.run(
         command, cwd=older, env={**os.environ, "PYTHONPATH": str(older)}, capture_output=True, text=True, check=False
     )
