@@ -1,4 +1,4 @@
-"""Sweep: a run that is stopped at any moment, whole or in part, is healed by the next one, and no row or penny differs."""
+"""Sweep: a run that is stopped at any moment, whole or in part, is healed by the next: no row or penny differs."""
 
 from __future__ import annotations
 
