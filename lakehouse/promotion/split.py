@@ -92,7 +92,8 @@ def _with_outcome(staged: Staged, rows: DataFrame) -> DataFrame:
         rows = rows.withColumn("_outcome", F.when(F.size("_errors") > 0, "quarantined").otherwise("accepted"))
     else:
         came = F.to_json(F.col("_raw"))
-        rows = _folded(table, rows) if table.write == "scd2" else _deduplicated(table, rows)
+        is_delivered = staged.step.reads[0].table.layer == "bronze"
+        rows = _folded(table, rows, is_delivered) if table.write == "scd2" else _deduplicated(table, rows)
     is_refused = F.col("_outcome") == "quarantined"
     rows = rows.withColumns(
         {"_row": F.when(is_refused, came), GROUP: F.when(is_refused, F.to_json(F.struct(*recompute)))}
@@ -159,19 +160,20 @@ def _without_conflicts(table: Table, rows: DataFrame, is_good: Column) -> DataFr
     )
 
 
-def _folded(table: Table, rows: DataFrame) -> DataFrame:
+def _folded(table: Table, rows: DataFrame, is_delivered: bool) -> DataFrame:
     """Events become versions: one that changes no attribute is folded into the version before it (SCD type 2).
 
-    Of several events of a key at one time the last by `sequence_by` counts; the others are superseded.
+    Of several events of a key at one time the last by `sequence_by` counts; the others are superseded. Of rows that are
+    not delivered themselves, but read from a table, any may be the last, always the same: which delivery stands beside
+    such a row depends on the order in which they came.
     """
     moment = table.sequence_by[0]
     key = table.grain
     rows = rows.withColumn("_rejected", F.size("_errors") > 0)
-    at_once = Window.partitionBy("_rejected", *key, moment).orderBy(
-        *(value.desc_nulls_last() for value in in_order(table.sequence_by[1:]))
-    )
-    rows = rows.withColumns({"_place": F.row_number().over(at_once), "_content": _content_hash(table, (moment,))})
-    rows = rows.withColumn("_winner", F.first("_content").over(at_once))
+    order = in_order(table.sequence_by[1:]) if is_delivered else [F.col("_content")]
+    at_once = Window.partitionBy("_rejected", *key, moment).orderBy(*(value.desc_nulls_last() for value in order))
+    rows = rows.withColumn("_content", _content_hash(table, (moment,)))
+    rows = rows.withColumns({"_place": F.row_number().over(at_once), "_winner": F.first("_content").over(at_once)})
     counts = ~F.col("_rejected") & (F.col("_place") == 1)
     in_time = Window.partitionBy(counts, *key).orderBy(moment)
     rows = rows.withColumn("_begins", ~F.coalesce(F.lag("_content").over(in_time) == F.col("_content"), F.lit(False)))

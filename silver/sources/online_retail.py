@@ -194,13 +194,14 @@ def orders(order_lines: DataFrame) -> DataFrame:
         "shipping_fee": F.coalesce(F.sum(of_type["shipping"]), F.lit(0)),
         "discount_amount": F.coalesce(-F.sum(of_type["discount"]), F.lit(0)),
     }
-    newest = F.struct(*in_order(DELIVERY_ORDER))
+    # By what the lines say alone: which of the deliveries that brought a line stands beside it depends on their order.
+    last = F.struct(F.col("customer_id").isNotNull(), "sold_at", "line_id")
     facts = ("customer_id", "country", "country_code", "currency", *LINEAGE_COLUMNS)
     orders = order_lines.groupBy("shop_id", "order_id").agg(
         F.max("sold_at").alias("updated_at"),
         F.min("sold_at").alias("ordered_at"),
         F.min("sold_on").alias("ordered_on"),
-        *[F.max_by(name, newest).alias(name) for name in facts],
+        *[F.max_by(name, last).alias(name) for name in facts],
         *[total.try_cast(MONEY).alias(name) for name, total in sums.items()],
     )
     items = F.col("order_amount") + F.col("discount_amount") - F.col("shipping_fee")
