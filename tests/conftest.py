@@ -19,12 +19,12 @@ def spark() -> SparkSession:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in two processes, each starts Spark once: tests of the promoted shop in one, all others in one.
+    """Where tests run in two processes, each starts Spark once: tests of the promoted shop go to one, others by file.
 
-    Planning a query keeps one core busy, so two sessions take little more than half the time. Those without go by file.
+    Planning a query keeps one core busy, so two sessions take little more than half the time.
     """
     for item in items:
-        needed = [name for name in ("promoted", "spark") if name in getattr(item, "fixturenames", ())]
-        item.add_marker(pytest.mark.xdist_group(needed[0] if needed else item.location[0]))
-        if needed:
+        needed = getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("promoted" if "promoted" in needed else item.location[0]))
+        if "spark" in needed:
             item.add_marker(pytest.mark.spark)

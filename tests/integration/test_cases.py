@@ -63,33 +63,41 @@ def refused(lake: Lake, table: str) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize(
-    ("case", "total", "days"),
-    [
-        ("growing-file", "162.50", {}),
-        ("return-then-status", "400", {}),
-        ("reexport-other-spelling", "150", {}),
-        ("order-edited", "450", {15: 250}),
-        ("late-product", None, {15: 350}),
-    ],
-)
-def test_a_case_gives_its_right_value_one_by_one_at_once_and_in_full(
+RIGHT: list[tuple[str, str | None, dict[int, int]]] = [
+    ("growing-file", "162.50", {}),
+    ("return-then-status", "400", {}),
+    ("reexport-other-spelling", "150", {}),
+    ("order-edited", "450", {15: 250}),
+    ("late-product", None, {15: 350}),
+]
+TABLES = (GOLD, "silver.order_lines", "silver.orders", "silver.products")
+
+
+@pytest.mark.parametrize(("case", "total", "days"), RIGHT)
+def test_a_case_gives_its_right_value_and_in_full_the_same(
     spark: SparkSession, tmp_path: Path, case: str, total: str | None, days: dict[int, int]
 ) -> None:
-    one_by_one, report = delivered(spark, tmp_path, case)
+    lake, report = delivered(spark, tmp_path, case)
     assert report.exit_code == 0, report.errors
-    assert total is None or revenue(one_by_one) == Decimal(total)
-    assert {day: by_day(one_by_one)[day] for day in days} == days
-    at_once, _ = delivered(spark, tmp_path, case, at_once=True)
-    tables = (GOLD, "silver.order_lines", "silver.orders", "silver.products")
-    before = {name: content(one_by_one.warehouse, name) for name in tables}
-    waiting = {name: refusals(one_by_one.warehouse, name) for name in tables}
-    assert before == {name: content(at_once.warehouse, name) for name in tables}
+    assert total is None or revenue(lake) == Decimal(total)
+    assert {day: by_day(lake)[day] for day in days} == days
+    before = {name: content(lake.warehouse, name) for name in TABLES}
+    waiting = {name: refusals(lake.warehouse, name) for name in TABLES}
     source = "online_retail" if case in ("growing-file", "reexport-other-spelling") else "shop"
-    run(one_by_one, tmp_path / "in", table=GOLD, source=source, full=True)
-    assert before == {name: content(one_by_one.warehouse, name) for name in tables}
-    assert waiting == {name: refusals(one_by_one.warehouse, name) for name in tables}
-    assert balances(one_by_one)
+    run(lake, tmp_path / "in", table=GOLD, source=source, full=True)
+    assert before == {name: content(lake.warehouse, name) for name in TABLES}
+    assert waiting == {name: refusals(lake.warehouse, name) for name in TABLES}
+    assert balances(lake)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", [case for case, _, _ in RIGHT])
+def test_a_case_gives_the_same_at_once(spark: SparkSession, tmp_path: Path, case: str) -> None:
+    lake, _ = delivered(spark, tmp_path, case)
+    at_once, _ = delivered(spark, tmp_path, case, at_once=True)
+    for name in TABLES:
+        assert content(lake.warehouse, name) == content(at_once.warehouse, name)
+        assert refusals(lake.warehouse, name) == refusals(at_once.warehouse, name)
 
 
 def test_a_returned_line_undoes_what_it_sold_with_its_discount(spark: SparkSession, tmp_path: Path) -> None:
