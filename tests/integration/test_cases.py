@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=f"the cases are not a
 
 
 def delivered(
-    spark: SparkSession, root: Path, case: str, *, table: str | None = GOLD, at_once: bool = False, full: bool = False
+    spark: SparkSession, root: Path, case: str, *, table: str | None = GOLD, at_once: bool = False
 ) -> tuple[Lake, Report]:
     """The warehouse after the deliveries of a case, each followed by a run, or all in one run."""
     lake, inputs = lake_at(spark, root / ("once" if at_once else "warehouse")), root / ("in_once" if at_once else "in")
@@ -38,8 +38,6 @@ def delivered(
         shutil.copytree(part, inputs, dirs_exist_ok=True)
         if not at_once or part == parts[-1]:
             report = run(lake, inputs, table=table, source=source)
-    if full:
-        report = run(lake, inputs, table=table, source=source, full=True)
     return lake, report
 
 
