@@ -20,8 +20,9 @@ setup: ## Set up Python, Java and Delta's JARs for this clone (the other targets
 demo: setup ## Make a shop, run it through the lakehouse and show what comes out
 	@$(BIN)/python jobs/demo.py
 
+# In the order of the files: by default those with most tests come first, and the longest, which are few, alone at the end.
 test: lint ## Check and test everything
-	@$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 test-long: lint ## Sweep what make test samples: thousands of deliveries, a hundred kills (hours)
 	@$(BIN)/pytest -m long
