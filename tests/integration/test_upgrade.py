@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tarfile
 from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from pyspark.sql import SparkSession
@@ -24,11 +24,11 @@ OLDER = "f798b24"
 @pytest.fixture
 def older(tmp_path: Path) -> Path:
     """The code of the older version."""
-    packed = subprocess.run(["git", "archive", OLDER], cwd=ROOT, capture_output=True, check=False)
+    packed = subprocess.run(["git", "archive", "--format=zip", OLDER], cwd=ROOT, capture_output=True, check=False)
     if packed.returncode:
         pytest.skip(f"this clone does not reach back to {OLDER}")
-    with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
-        archive.extractall(tmp_path / "older", filter="data")
+    with ZipFile(BytesIO(packed.stdout)) as archive:
+        archive.extractall(tmp_path / "older")
     return tmp_path / "older"
 
 
