@@ -12,9 +12,9 @@ from lakehouse.declare.rules import Check, Rule, between, holds, not_null
 from lakehouse.declare.table import MONEY, Field, Table
 
 
-def key(name: str, type_name: str, meaning: str) -> Field:
+def key(name: str, type_name: str, meaning: str, *checks: Check) -> Field:
     """A column of the grain: never missing."""
-    return Field(name, type_name, meaning, rules=(not_null("fail"),))
+    return Field(name, type_name, meaning, rules=(not_null("fail"), *checks))
 
 
 def money(name: str, meaning: str, *checks: Check) -> Field:

@@ -16,11 +16,8 @@ TABLE = Table(
     grain=("shop_id", "level", "series_id", "period_on"),
     fields=(
         SHOP,
-        Field(
-            "level",
-            "string",
-            "series (a product, or a product at a place), category, or total",
-            rules=(not_null("fail"), one_of(LEVELS, "fail")),
+        key(
+            "level", "string", "series (a product, or a product at a place), category, or total", one_of(LEVELS, "fail")
         ),
         key("series_id", "string", "product or series; name of the category; total"),
         key("period_on", "date", "day, or first day of the week or month"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gold.vocabulary import MODEL, RUN, SHOP, count, key
-from lakehouse.declare.rules import not_null, one_of
+from lakehouse.declare.rules import one_of
 from lakehouse.declare.table import Field, Table
 
 MEASURES = ("MASE", "WAPE", "bias", "bias of mean", "coverage 80", "coverage 95")
@@ -16,11 +16,11 @@ TABLE = Table(
         SHOP,
         key("demand_class", "string", "all series, or those of a class: smooth, erratic, intermittent, lumpy"),
         key("member", "string", "ensemble, one of its members, or seasonal naive"),
-        Field(
+        key(
             "measure",
             "string",
             "MASE, WAPE or bias of the medians, bias of mean, coverage 80 or coverage 95",
-            rules=(not_null("fail"), one_of(MEASURES, "fail")),
+            one_of(MEASURES, "fail"),
         ),
         Field("value", "double", "the measure; null where it could not be computed"),
         count("series", "series behind it", "series"),

@@ -58,14 +58,11 @@ def standing(lake: Lake, table: Table) -> dict[str, str | None]:
     """
     rows = received.current(lake, table)
     stands = newest(rows)
-    names: dict[str, list[str]] = {}
-    if table.newest_file_counts:
-        for name, content in stands.items():
-            names.setdefault(content or "", []).append(name)
-    else:
-        for row in rows:
-            if row["status"] in COUNT and stands[row["file"]] is not None:
-                names.setdefault(row["file_id"], []).append(row["file"])
+    every = [(row["file"], row["file_id"]) for row in rows if row["status"] in COUNT]
+    names: dict[str | None, list[str]] = {}
+    for name, content in stands.items() if table.newest_file_counts else every:
+        if stands[name] is not None:
+            names.setdefault(content, []).append(name)
     found: dict[str, str | None] = {}
     for row in rows:
         if row["status"] == "loaded":

@@ -8,7 +8,7 @@ written through to the disk; one that is damaged all the same is set aside, and 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from lakehouse.accounts.ops_tables import TABLES, WIDE_MONEY
+from lakehouse.accounts.ops_tables import LINEAGE, TABLES, WIDE_MONEY
 from lakehouse.declare.table import Table
 from lakehouse.store import arrow, delta, durable, log, versions
 from lakehouse.store.lake import Lake, new_id
@@ -38,6 +38,13 @@ class Journal:
     def add(self, table: Table, *rows: dict[str, Any]) -> None:
         """Note rows for an ops table."""
         self.rows.setdefault(table.name, []).extend(rows)
+
+    def add_lineage(self, facts: Mapping[str, Any], consumed: Mapping[str, Any], read: Mapping[str, Any]) -> None:
+        """Note at which versions tables and models were read, and at which by the batch before."""
+        for source, version in read.items():
+            if isinstance(version, int):  # the rest says how rows were read
+                row = {"source_table": source, "from_version": consumed.get(source), "until_version": version}
+                self.add(LINEAGE, {**facts, **row})
 
     def save(self) -> None:
         """Write the file whole or not at all, through to the disk."""
@@ -80,8 +87,8 @@ def done(lake: Lake, table: Table, step: str, row: dict[str, Any]) -> Journal:
 
 
 def unmoved(lake: Lake, table: Table) -> list[dict[str, Any]]:
-    """The rows for an ops table that finished journals hold and the table does not yet, as journals write them."""
-    return [row for j in journals(lake) if j.state == "done" for row in j.rows.get(table.name, [])]
+    """The rows for an ops table that finished journals hold and the table does not yet, with the table's types."""
+    return _decoded(table, [row for j in journals(lake) if j.state == "done" for row in j.rows.get(table.name, [])])
 
 
 def set_aside(lake: Lake) -> None:
@@ -152,8 +159,12 @@ def _append_new(lake: Lake, table: Table, rows: list[dict[str, Any]]) -> None:
 
 def append_rows(lake: Lake, table: Table, rows: list[dict[str, Any]]) -> None:
     """Append rows to an ops table, as a journal notes them."""
+    delta.append_rows(lake, table, _decoded(table, rows))
+
+
+def _decoded(table: Table, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     types = {f.name: f.type.upper() for f in table.fields}
-    delta.append_rows(lake, table, [{name: _decode(row.get(name), types[name]) for name in types} for row in rows])
+    return [{name: _decode(row.get(name), types[name]) for name in types} for row in rows]
 
 
 def _decode(value: Any, kind: str) -> Any:

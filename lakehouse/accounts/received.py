@@ -54,7 +54,7 @@ def recorded(lake: Lake, table: Table) -> list[Row]:
 def current(lake: Lake, table: Table) -> list[Row]:
     """Rows of `ops.files` and unmoved journals about a bronze table, oldest first, less files that are gone."""
     rows = arrow.rows(lake, FILES, ("table", "=", table.name)).to_pylist()
-    return _less_gone(rows + [row for row in _unmoved(lake) if row["table"] == table.name])
+    return _less_gone(rows + [row for row in unmoved(lake, FILES) if row["table"] == table.name])
 
 
 def loaded(lake: Lake, table: Table) -> int:
@@ -85,10 +85,6 @@ def _is_held(row: Row) -> bool:
     if row["status"] != "loaded":
         return False
     return row["lines"] is None or row["lines"] > row["header_lines"] + row["continuation_lines"]
-
-
-def _unmoved(lake: Lake) -> list[Row]:
-    return [row | {"at": datetime.fromisoformat(row["at"])} for row in unmoved(lake, FILES)]
 
 
 def _less_gone(rows: list[Row]) -> list[Row]:
@@ -158,7 +154,7 @@ def rebuild(lake: Lake, steps: Sequence[Step], inputs: Path | None) -> Rebuilt:
         versions.check(lake, step.table.name, may_be_gone=True)
     with locked(lake, "ops.journal"):
         rows, is_whole = _readable(lake)
-        present = rows + _unmoved(lake)
+        present = rows + unmoved(lake, FILES)
         missing: list[Row] = []
         gone: list[Row] = []
         for step in feeds:

@@ -33,11 +33,7 @@ class Release:
 
 def newest(lake: Lake) -> Release | None:
     """The newest release; None before the first."""
-    rows = arrow.rows(lake, ops_tables.RELEASES).to_pylist()
-    rows += [
-        row | {"at": datetime.fromisoformat(row["at"]), "versions": list(row["versions"].items())}
-        for row in unmoved(lake, ops_tables.RELEASES)
-    ]
+    rows = arrow.rows(lake, ops_tables.RELEASES).to_pylist() + unmoved(lake, ops_tables.RELEASES)
     if not rows:
         return None
     last = max(rows, key=lambda row: (row["at"], row["batch_id"]))

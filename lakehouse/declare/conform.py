@@ -10,6 +10,8 @@ from lakehouse.declare.table import Table
 
 RESTATED = "_restated"
 """A build may mark rows with it: a later delivery said anew, and without them, what they are part of."""
+RESUBMITTED = "resubmitted-"
+"""In the names of files that bring refused rows again: they hold single rows, not all of what they are part of."""
 NOTHING = ("null", "nil", "none", "nan", "\\n")
 """Spellings of nothing beside blank text, in any case: what databases, spreadsheets and data frames write for it."""
 _DIGITS = 12

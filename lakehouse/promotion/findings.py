@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -68,14 +68,9 @@ class Found:
         return f"{kinds}; {self.left} less {self.right} {amounts}{explained}"
 
 
-def table_of(steps: Iterable[Step]) -> Table | None:
-    """The table of findings, where a step writes it."""
-    return next((step.table for step in steps if step.table.name == NAME), None)
-
-
 def found(lake: Lake, steps: Sequence[Step]) -> list[Found]:
     """What stands in the table of findings, by reconciliation; nothing where no step writes one."""
-    table = table_of(steps)
+    table = next((step.table for step in steps if step.table.name == NAME), None)
     rows = arrow.rows(lake, table).to_pylist() if table else []
     if table is None or not rows:
         return []

@@ -232,12 +232,7 @@ def _note_batch(lake: Lake, staged: Staged, journal: Journal) -> None:
     facts = _facts(lake, journal)
     for name, rows in staged.notes.items():
         journal.rows.setdefault(name, []).extend(facts | row for row in rows)
-    for table, version in staged.versions.items():
-        if not isinstance(version, int):  # how deliveries stood, and what words stood for
-            continue
-        before = staged.consumed.get(table)
-        row = {"source_table": table, "from_version": before, "until_version": version}
-        journal.add(ops_tables.LINEAGE, facts | row)
+    journal.add_lineage(facts, staged.consumed, staged.versions)
     journal.notes = {"account": asdict(staged.account), **rebuilt.flags(staged)}
     journal.save()
 

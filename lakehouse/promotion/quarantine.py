@@ -23,6 +23,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from lakehouse.accounts.journal import Journal
+from lakehouse.declare.conform import RESUBMITTED
 from lakehouse.declare.table import LINEAGE_COLUMNS, Field, Step, Table
 from lakehouse.errors import UsageError
 from lakehouse.intake.feeds import Feed
@@ -30,9 +31,6 @@ from lakehouse.intake.records import RESCUED
 from lakehouse.promotion.staged import GROUP, Staged, outcome_folder
 from lakehouse.store import arrow, delta, log
 from lakehouse.store.lake import Lake
-
-RESUBMITTED = "resubmitted-"
-"""In the names of files that bring refused rows again."""
 
 
 @dataclass(frozen=True)

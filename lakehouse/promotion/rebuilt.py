@@ -50,11 +50,7 @@ def journal_of(lake: Lake, table: Table, batch: log.Head) -> Journal | None:
     journal = Journal(lake.journal / f"{batch.batch_id}.json", batch.batch_id, table.name, told["step"])
     shared = {"run_id": told["run_id"], "batch_id": batch.batch_id, "table": table.name, "step": told["step"]}
     shared["at"] = told["at"]
-    for source, version in told["progress"][told["step"]].items():
-        if not isinstance(version, int):  # how deliveries stood, and what words stood for
-            continue
-        row = {"source_table": source, "from_version": told["consumed"].get(source), "until_version": version}
-        journal.add(ops_tables.LINEAGE, shared | row)
+    journal.add_lineage(shared, told["consumed"], told["progress"][told["step"]])
     journal.add(ops_tables.FILES, *received.rows_of(batch, table))
     journal.notes = {"account": told["account"], **told["notes"], "is_rebuilt": True}
     return journal

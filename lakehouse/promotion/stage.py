@@ -25,17 +25,13 @@ from lakehouse.intake import files
 from lakehouse.intake.files import FileReport
 from lakehouse.promotion import quarantine
 from lakehouse.promotion.split import split_and_write
-from lakehouse.promotion.staged import AMOUNT_READ, STAGED_OUTCOMES, Staged, outcome_folder
+from lakehouse.promotion.staged import AMOUNT_READ, DELIVERIES, SPELLINGS, STAGED_OUTCOMES, Staged, outcome_folder
 from lakehouse.store import delta, log
 from lakehouse.store.lake import Lake
 
-DELIVERIES = "deliveries"
-"""Under this name a step notes, beside the versions that it consumed, how deliveries stood by then."""
 READING = "reading", "2"
 """Under the first a step notes the second: how this version reads rows. It is raised where the same rows would be built
 otherwise than before, and every step then builds all of its rows again."""
-SPELLINGS = "spellings"
-"""Under this one, what words of the delivered columns stood for."""
 
 # --- files ------------------------------------------------------------------------------------------------------------
 
@@ -124,12 +120,10 @@ def stage_rows(lake: Lake, step: Step, batch_id: str, folder: Path, head: log.He
     if versions[driver.name] < 0:
         return None
     staged = Staged(step, batch_id, folder, full, consumed=dict(consumed), versions=versions)
-    staged.spellings = spelt
     if spelt:
         staged.versions[SPELLINGS] = spelt
     if delivered:
-        staged.deliveries = {table.name: deliveries.standing(lake, table) for table in delivered}
-        staged.versions[DELIVERIES] = staged.deliveries
+        staged.versions[DELIVERIES] = {table.name: deliveries.standing(lake, table) for table in delivered}
     if consumed and all(staged.versions[name] == consumed.get(name, -1) for name in staged.versions):
         return None
     if consumed and _finds_no_group(lake, staged):
@@ -292,10 +286,18 @@ def _replaced(staged: Staged, table: Table) -> tuple[Filter, ...]:
     return (Filter("replaced", f"{deliveries.PLACE} IN ({', '.join(map(quoted, places))})"),) if places else ()
 
 
+def _drops(filtered: Filter) -> Column:
+    return F.coalesce(F.expr(filtered.drops), F.lit(False))
+
+
+def _left(rows: DataFrame, filters: Sequence[Filter]) -> DataFrame:
+    """The rows that no filter drops."""
+    return rows.where(~reduce(Column.__or__, map(_drops, filters))) if filters else rows
+
+
 def _standing(staged: Staged, table: Table, rows: DataFrame) -> DataFrame:
     """The rows of a bronze table as its deliveries stand: less those that count no more, in the words of ours."""
-    for filtered in _replaced(staged, table):
-        rows = rows.where(~F.coalesce(F.expr(filtered.drops), F.lit(False)))
+    rows = _left(rows, _replaced(staged, table))
     return _respelt(staged, table, _named(staged, table, rows))
 
 
@@ -324,7 +326,7 @@ def _reading(staged: Staged) -> dict[str, Column]:
     measures = {"rows": F.count(F.lit(1)), "amount": F.sum(amount)}
     kept = F.lit(True)
     for filtered in _filters(staged):
-        drops = F.coalesce(F.expr(filtered.drops), F.lit(False))
+        drops = _drops(filtered)
         # A row that several filters drop is counted under the first.
         measures[f"rows {filtered.reason}"] = F.count_if(kept & drops)
         measures[f"amount {filtered.reason}"] = F.sum(F.when(kept & drops, amount))
@@ -345,10 +347,8 @@ def _note_reading(staged: Staged, measured: Mapping[str, Any]) -> None:
 
 def _kept(staged: Staged, rows: DataFrame) -> DataFrame:
     """The rows that no filter drops; a row-wise step carries each row as it came in `_raw`."""
-    drops = [F.coalesce(F.expr(f.drops), F.lit(False)) for f in _filters(staged)]
-    rows = rows.where(~reduce(Column.__or__, drops)) if drops else rows
     driver = staged.step.reads[0].table
-    rows = _named(staged, driver, rows)
+    rows = _named(staged, driver, _left(rows, _filters(staged)))
     if staged.is_rowwise:
         amount = F.expr(staged.step.amount).cast(WIDE_MONEY) if staged.step.amount else F.lit(None).cast(WIDE_MONEY)
         rows = rows.withColumns({"_raw": F.struct(*rows.columns), AMOUNT_READ: amount})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pyarrow import dataset
 from pyspark.sql import DataFrame
@@ -20,6 +20,10 @@ GROUP = "_group"
 """Staged and kept with a refused row: JSON of the group that it belongs to."""
 AMOUNT_READ = "_amount_read"
 """Staged helper: the money of the row read, by the step's own SQL over the delivered texts."""
+DELIVERIES = "deliveries"
+"""Under this name a step notes, beside the versions that it consumed, how deliveries stood by then."""
+SPELLINGS = "spellings"
+"""Under this one, what words of the delivered columns stood for."""
 
 
 @dataclass
@@ -28,8 +32,6 @@ class Staged:
 
     `consumed` and `versions` are the versions of the tables read, before and now. `groups` are the groups that are
     computed again; None stands for all. `anew` says that the batch takes the place of all that the table holds.
-    `deliveries` are, by bronze table, those that do not stand as they came (`accounts.deliveries.standing`),
-    `spellings` what words of its columns stand for.
     """
 
     step: Step
@@ -40,8 +42,6 @@ class Staged:
     consumed: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, Any] = field(default_factory=dict)
     groups: DataFrame | None = None
-    deliveries: dict[str, dict[str, str | None]] = field(default_factory=dict)
-    spellings: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     schema: StructType = field(default_factory=StructType)
     account: Account = field(default_factory=Account)
     files: tuple[FileReport, ...] = ()
@@ -60,6 +60,16 @@ class Staged:
     def parts(self, outcome: str) -> dataset.Dataset:
         """The staged rows of one outcome as files, for small questions without Spark."""
         return dataset.dataset(self.path(outcome), format="parquet")
+
+    @property
+    def deliveries(self) -> dict[str, dict[str, str | None]]:
+        """By bronze table, the deliveries that do not stand as they came (`accounts.deliveries.standing`)."""
+        return cast(dict[str, dict[str, str | None]], self.versions.get(DELIVERIES, {}))
+
+    @property
+    def spellings(self) -> dict[str, dict[str, dict[str, str]]]:
+        """By bronze table and column, what words stand for (`Settings.spelt`)."""
+        return cast(dict[str, dict[str, dict[str, str]]], self.versions.get(SPELLINGS, {}))
 
     @property
     def is_rowwise(self) -> bool:

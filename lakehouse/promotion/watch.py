@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import takewhile
@@ -23,9 +23,9 @@ import pyarrow.compute as pc
 
 from lakehouse.accounts.journal import unmoved
 from lakehouse.accounts.ops_tables import PROFILES
+from lakehouse.declare.conform import RESUBMITTED
 from lakehouse.declare.table import Learnt, Step, Table
 from lakehouse.promotion.gate import EXAMPLES, FEW_ROWS, Finding
-from lakehouse.promotion.quarantine import RESUBMITTED
 from lakehouse.promotion.staged import Staged
 from lakehouse.store import arrow, log
 from lakehouse.store.lake import Lake
@@ -215,20 +215,9 @@ def _row(profile: Profile) -> dict[str, Any]:
 
 
 def _profile(row: Mapping[str, Any]) -> Profile:
-    """A row of `ops.profiles`, as the table has it or a journal."""
-    day, at = row["newest_on"], row["at"]
-    return Profile(
-        delivery=row["delivery"],
-        file=row["file"],
-        newest_on=date.fromisoformat(day) if isinstance(day, str) else day,
-        rows_accepted=row["rows_accepted"],
-        rows_quarantined=row["rows_quarantined"],
-        missing=dict(row["missing"] or {}),
-        unknown=dict(row["unknown"] or {}),
-        amounts={currency: Decimal(amount) for currency, amount in dict(row["amounts"] or {}).items()},
-        at=datetime.fromisoformat(at) if isinstance(at, str) else at,
-        batch_id=row["batch_id"],
-    )
+    """A row of `ops.profiles`; Arrow has its maps as pairs."""
+    maps = {name: dict(row[name] or {}) for name in ("missing", "unknown", "amounts")}
+    return Profile(**{each.name: row[each.name] for each in fields(Profile)} | maps)
 
 
 # --- what is usual ----------------------------------------------------------------------------------------------------

@@ -81,20 +81,19 @@ def _told(lake: Lake, table: Table) -> Iterator[None]:
         yield
     except (DeltaError, pa.ArrowException, OSError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
-        where = "".join(f" in {path}" for path in _unreadable(lake, table)[:1])
-        raise damaged(lake, table.name, f"it cannot be read ({first}{where})") from error
+        path = _unreadable(lake, table)
+        raise damaged(lake, table.name, f"it cannot be read ({first}{f' in {path}' if path else ''})") from error
 
 
-def _unreadable(lake: Lake, table: Table) -> list[str]:
-    """The files of a table, as it stands now, that cannot be read to their ends."""
-    found = []
+def _unreadable(lake: Lake, table: Table) -> str | None:
+    """The first file of a table, as it stands now, that cannot be read to its end."""
     with suppress(DeltaError, OSError):
         for path in DeltaTable(lake.path(table)).file_uris():
             try:
                 parquet.read_table(path, page_checksum_verification=True)
             except (pa.ArrowException, OSError):
-                found.append(path)
-    return found
+                return str(path)
+    return None
 
 
 def changed_amounts(lake: Lake, table: Table, amount: str, version: int) -> dict[str, Decimal]:

@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from bronze.online_retail.lines import TABLE as ONLINE_RETAIL
-from lakehouse.declare.conform import RESTATED, in_order, local_day, text, text_sql, typed
+from lakehouse.declare.conform import RESTATED, RESUBMITTED, in_order, local_day, text, text_sql, typed
 from lakehouse.declare.table import DELIVERY_ORDER, LINEAGE_COLUMNS, MONEY, Filter, Read, Step
 from silver import countries
 from silver.customers import TABLE as CUSTOMERS
@@ -178,7 +178,7 @@ def _restated(lines: DataFrame) -> DataFrame:
     of_product = Window.partitionBy("order_id", "product_id")
     lines = lines.withColumn("_delivery", delivery)
     repeats = F.min("_delivery").over(of_product) < F.col("_delivery")
-    is_whole = ~F.col("_source_file").contains("resubmitted-")
+    is_whole = ~F.col("_source_file").contains(RESUBMITTED)
     lines = lines.withColumn(
         "_anew", F.max(F.when(repeats & is_whole, F.col("_delivery"))).over(Window.partitionBy("order_id"))
     )

@@ -19,7 +19,7 @@ from bronze.shop.products import TABLE as SHOP_PRODUCTS
 from bronze.shop.promotions import TABLE as SHOP_PROMOTIONS
 from bronze.shop.reviews import TABLE as SHOP_REVIEWS
 from bronze.shop.stock_levels import TABLE as SHOP_STOCK_LEVELS
-from lakehouse.declare.conform import RESTATED, full_sql, in_order, local_day, text, text_sql, typed
+from lakehouse.declare.conform import RESTATED, RESUBMITTED, full_sql, in_order, local_day, text, text_sql, typed
 from lakehouse.declare.table import DELIVERY_ORDER, MONEY, Read, Step, Table
 from silver import countries, reconciliation
 from silver.customers import TABLE as CUSTOMERS
@@ -118,7 +118,7 @@ def _restated(lines: DataFrame, shop_orders: DataFrame) -> DataFrame:
     of_line = Window.partitionBy("order_id", "line_id")
     delivery = F.struct(*in_order(DELIVERY_ORDER[:2]))
     lines = lines.withColumn("_delivery", delivery)
-    is_whole = ~F.col("_source_file").contains("resubmitted-")  # a row from quarantine comes alone
+    is_whole = ~F.col("_source_file").contains(RESUBMITTED)
     repeats = is_whole & (F.min("_delivery").over(of_line) < F.col("_delivery"))
     lines = lines.withColumn("_anew", F.max(F.when(repeats, F.col("_delivery"))).over(order))
     lines = lines.withColumn("_is_old", F.max("_delivery").over(of_line) < F.col("_anew"))
