@@ -118,4 +118,4 @@ def step(shop: str) -> Step:
     own = f"shop_id = '{shop}'"
     groups = {"shop_id": "shop_id"}
     reads = tuple(Read(table, where=own, groups=groups) for table in (_ORDERS, _LINES, _PAYMENTS))
-    return Step(TABLE, build, reads, recompute=("shop_id",), source=shop, owns=own)
+    return Step(TABLE, build, reads, recompute=("shop_id",), source=shop, owns={"shop_id": shop})

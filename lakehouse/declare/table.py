@@ -183,8 +183,8 @@ class Step:
     `build` gets one DataFrame per read, as keyword arguments named like the tables. The first read drives the step:
     it is the one whose rows are counted. The groups (values of the columns `recompute`) that changed in any read are
     built again from all their rows and replace what was there, so that the same rows give the same table in however
-    many batches they came. `owns` is SQL over the table for the rows that are this step's, where several steps
-    write one table. `amount` is SQL over the first read for the money in a row, written apart from `build`
+    many batches they came. `owns` says by columns and values which rows are this step's, where several steps write
+    one table. `amount` is SQL over the first read for the money in a row, written apart from `build`
     so that the accounts check it. `models` names the versions of the models that `build` uses: they are consumed like
     tables, and with another version everything is built again. A bronze step has a `feed` instead of reads.
     """
@@ -198,7 +198,7 @@ class Step:
     models: Mapping[str, int] = field(default_factory=dict)
     feed: Any = None
     source: str | None = None
-    owns: str | None = None
+    owns: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.reads and not self.recompute:

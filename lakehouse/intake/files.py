@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import itertools
 import json
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,8 @@ from lakehouse.intake.text import NotUtf8, cannot_open, empty, encoding_instead,
 
 BLOCK_BYTES = 16 * 1024 * 1024
 """Text held at once while a file is read, in bytes after decompression."""
+COMBINED_BYTES = 16 * 1024 * 1024
+"""Rows of delivered files are put together until they take so much: each file costs a reader a few milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -153,10 +156,10 @@ def read_files(
         for batch in batches:
             for bucket in batch.column("id").to_pylist():
                 reports = [
-                    json.dumps(asdict(read_file(delivered, feed, columns, staging, batch_id, ingested_at)))
-                    for delivered in buckets[bucket]
+                    read_file(delivered, feed, columns, staging, batch_id, ingested_at) for delivered in buckets[bucket]
                 ]
-                yield pa.RecordBatch.from_pydict({"report": reports})
+                _combine([Path(staging, "accepted", f"{report.file_id}.parquet") for report in reports])
+                yield pa.RecordBatch.from_pydict({"report": [json.dumps(asdict(report)) for report in reports]})
 
     rows = spark.range(0, len(buckets), 1, len(buckets)).mapInArrow(read, "report string").collect()
     reports = [_report(row.report) for row in rows]
@@ -165,6 +168,35 @@ def read_files(
             raise AccountsImbalance(f"{report.file}: its {report.lines} lines do not add up: {report}")
     by_file = {report.file: report for report in reports}
     return [by_file[delivered.file] for delivered in files]
+
+
+def _combine(files: Sequence[Path]) -> None:
+    """Make few files of many small ones: those that are there are put together under the name of the first."""
+    small = [file for file in files if file.exists() and file.stat().st_size < COMBINED_BYTES]
+    sizes = itertools.accumulate(file.stat().st_size for file in small)
+    for _, part in itertools.groupby(zip(small, sizes, strict=True), lambda each: each[1] // COMBINED_BYTES):
+        together = [file for file, _ in part]
+        if len(together) > 1:
+            scratch = together[0].with_name(f"_{together[0].name}")
+            rows = pa.concat_tables([pq.read_table(file, page_checksum_verification=True) for file in together])
+            with _writer(scratch, rows.schema) as writer:
+                writer.write_table(rows)
+            for file in together:
+                file.unlink()
+            scratch.rename(together[0])
+
+
+def _writer(path: Path, schema: pa.Schema) -> Any:
+    return pq.ParquetWriter(  # read as a whole by the next step: statistics would cost more than they save
+        path,
+        schema,
+        compression="snappy",
+        write_statistics=False,
+        write_page_checksum=True,
+        store_schema=False,
+        use_dictionary=[name for name in schema.names if name != "_source_row"],
+        column_encoding={"_source_row": "DELTA_BINARY_PACKED"},
+    )
 
 
 def _report(text: str) -> FileReport:
@@ -316,15 +348,7 @@ class _Staged:
         if part not in self._writers:
             path = self._folders[part] / self._writing
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._writers[part] = pq.ParquetWriter(  # written once and read once, as a whole: statistics cost too much
-                path,
-                rows.schema,
-                compression="snappy",
-                write_statistics=False,
-                store_schema=False,
-                use_dictionary=[name for name in rows.schema.names if name != "_source_row"],
-                column_encoding={"_source_row": "DELTA_BINARY_PACKED"},
-            )
+            self._writers[part] = _writer(path, rows.schema)
         self._writers[part].write_table(rows)
 
     def publish(self) -> None:

@@ -25,7 +25,7 @@ from lakehouse.declare.conform import pseudonym
 from lakehouse.declare.table import Step, Table
 from lakehouse.errors import AccountsImbalance, GateBlocked
 from lakehouse.intake.files import FileReport
-from lakehouse.promotion import gate, quarantine, rebuilt, watch
+from lakehouse.promotion import changes, gate, quarantine, rebuilt, watch
 from lakehouse.promotion.gate import Finding
 from lakehouse.promotion.stage import stage_files, stage_rows
 from lakehouse.promotion.staged import Staged
@@ -261,21 +261,38 @@ def _publish(lake: Lake, staged: Staged, head: log.Head | None) -> None:
     }
     metadata |= rebuilt.facts(staged, lake.clock().isoformat())
     if step.feed:
-        files = staged.notes[ops_tables.FILES.name]
+        came = staged.notes[ops_tables.FILES.name]
         metadata |= {
-            "loaded": received.loaded(lake, step.table) + received.holding(files),
-            "files": received.brought(files),
+            "loaded": received.loaded(lake, step.table) + received.holding(came),
+            "files": received.brought(came),
         }
-    rows = _finished(lake, table, staged.rows(lake, "accepted"))
     if staged.anew:
-        delta.replace(lake, table, rows, metadata)
+        delta.replace(lake, table, _finished(lake, table, staged.rows(lake, "accepted")), metadata)
         return
+    files = _files(lake, staged)
     if table.write == "append" or head is None:
-        delta.append(lake, table, rows, metadata)
+        delta.append(lake, table, files, metadata)
         return
-    rows = rows.withColumn(delta.DELETE_FLAG, F.lit(False))
-    rows = rows.unionByName(_vanished(lake, staged, rows), allowMissingColumns=True)
-    delta.merge(lake, table, rows, metadata)
+    delta.evolve(lake, table)
+    found = changes.find(lake, staged, files)
+    if found is None:
+        rows = lake.spark.read.schema(table.schema).parquet(*map(str, files))
+        rows = rows.withColumn(delta.DELETE_FLAG, F.lit(False))
+        rows = rows.unionByName(_vanished(lake, staged, rows), allowMissingColumns=True)
+        delta.merge(lake, table, rows, metadata)
+    elif found.touches_rows:
+        delta.merge(lake, table, found.flagged(lake, table), metadata)
+    else:
+        delta.append(lake, table, found.new_files(staged.folder / "new"), metadata)
+
+
+def _files(lake: Lake, staged: Staged) -> list[Path]:
+    """The files of the accepted rows as the table keeps them: with personal data pseudonymised."""
+    table, folder = staged.step.table, staged.path("accepted")
+    if folder.is_dir() and any(field.personal for field in table.fields):
+        folder = staged.folder / "finished"
+        _finished(lake, table, staged.rows(lake, "accepted")).write.parquet(str(folder))
+    return sorted(folder.glob("*.parquet"))
 
 
 def _finished(lake: Lake, table: Table, rows: DataFrame) -> DataFrame:
@@ -293,8 +310,8 @@ def _vanished(lake: Lake, staged: Staged, rows: DataFrame) -> DataFrame:
     held = delta.read(lake, table)
     if staged.groups is not None:
         held = held.join(F.broadcast(staged.groups), list(step.recompute or ()), "left_semi")
-    elif step.owns is not None:
-        held = held.where(step.owns)
+    for name, value in step.owns.items():
+        held = held.where(F.col(name) == value)
     keys = held.select(*table.key)
     return keys.join(rows.select(*table.key), list(table.key), "left_anti").withColumn(delta.DELETE_FLAG, F.lit(True))
 

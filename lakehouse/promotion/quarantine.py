@@ -18,8 +18,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Column, DataFrame
+from pyarrow import dataset
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from lakehouse.accounts.journal import Journal
@@ -229,57 +231,73 @@ def _write(folder: Path, feed: Feed, text: str) -> None:
 def keep(lake: Lake, table: Table, journal: Journal, folder: Path, *, again: bool) -> None:
     """Keep the refused rows of a batch; those of groups that were computed again and are refused no more are released.
 
-    `again` says that a part of it may be done already.
+    A row that is refused again for other reasons waits for those. `again` says that a part of it may be done already.
     """
-    quarantine = quarantine_of(table)
-    path, groups = outcome_folder(folder, "quarantined"), folder / "groups"
-    held = log.exists(lake, quarantine.name)
-    if not path.is_dir() and not (held and journal.notes["repeats"]):
+    quarantine, path = quarantine_of(table), outcome_folder(folder, "quarantined")
+    has_rows, repeats = path.is_dir(), journal.notes["repeats"] or again
+    if not has_rows and not (repeats and log.exists(lake, quarantine.name)):
         return
-    made = ("_row_id", "_step", "_quarantined_at", "_resubmitted_at")
-    schema = StructType([quarantine.schema[name] for name in quarantine.all_columns if name not in made])
-    reader = lake.spark.read.schema(schema)
-    rows = reader.parquet(str(path)) if path.is_dir() else lake.spark.createDataFrame([], schema)
-    rows = rows.withColumns(
-        {
-            "_row_id": _row_id(),
-            "_step": F.lit(journal.step),
-            "_batch_id": F.lit(journal.batch_id),
-            "_quarantined_at": F.lit(lake.clock()),
-            "_resubmitted_at": F.lit(None).cast("timestamp"),
-        }
-    ).select(*quarantine.all_columns)
-    if not held or not (journal.notes["repeats"] or again):
-        delta.append(lake, quarantine, rows)
+    rows = _refused_rows(lake, quarantine, path, journal) if has_rows else _schema(quarantine).empty_table()
+    if not repeats or not log.exists(lake, quarantine.name):
+        delta.append_table(lake, quarantine, rows)
         return
-    waiting = delta.read(lake, quarantine).where(F.col("_step") == journal.step)
-    if not journal.notes["replaces"]:
-        columns = lake.spark.read.parquet(str(groups)) if groups.is_dir() else None
-        if columns is None:  # files are read once: nothing is released
-            waiting = waiting.limit(0)
-        else:
-            computed = columns.select(F.to_json(F.struct(*columns.columns)).alias(GROUP)).distinct()
-            waiting = waiting.join(F.broadcast(computed), GROUP, "left_semi")
-    released = waiting.join(rows.select("_row_id"), "_row_id", "left_anti")
-    delta.keep_quarantine(lake, quarantine, rows, released.select(*quarantine.all_columns))
+    waiting = arrow.rows(lake, quarantine, ("_step", "=", journal.step))
+    held = dict(zip(waiting["_row_id"].to_pylist(), waiting["_errors"].to_pylist(), strict=True))
+    ids = rows["_row_id"].to_pylist()
+    new = [place for place, row_id in enumerate(ids) if row_id not in held]
+    errors = rows["_errors"].to_pylist()
+    differ = [place for place, row_id in enumerate(ids) if row_id in held and held[row_id] != errors[place]]
+    computed = None if journal.notes["replaces"] else _groups(folder)
+    released = [
+        row["_row_id"]
+        for row in waiting.select(["_row_id", GROUP]).to_pylist()
+        if row["_row_id"] not in set(ids) and (computed is None or row[GROUP] in computed)
+    ]
+    if differ or released:
+        delta.keep_quarantine(lake, quarantine, rows.take([*new, *differ]), released, journal.step)
+    elif new:
+        delta.append_table(lake, quarantine, rows.take(new))
 
 
 def held(lake: Lake, staged: Staged) -> int:
     """How many of the refused rows of a batch lie in quarantine already, for the same rules."""
     quarantine = quarantine_of(staged.step.table)
-    if not log.exists(lake, quarantine.name):
-        return 0
-    schema = StructType([quarantine.schema[name] for name in ("_row", "_source_file", "_source_row", "_errors")])
-    rows = lake.spark.read.schema(schema).parquet(str(staged.path("quarantined")))
-    own = delta.read(lake, quarantine).where(F.col("_step") == staged.step.name)
-    rules = F.sort_array("_errors.rule").alias("rules")
-    return (
-        rows.select(_row_id().alias("_row_id"), rules).join(own.select("_row_id", rules), ["_row_id", "rules"]).count()
-    )
+    waiting = arrow.rows(lake, quarantine, ("_step", "=", staged.step.name))
+    known = set(zip(waiting["_row_id"].to_pylist(), map(_rules, waiting["_errors"].to_pylist()), strict=True))
+    rows = _rows_of(staged.path("quarantined"))
+    return sum((_row_id(row), _rules(row["_errors"])) in known for row in rows)
 
 
-def _row_id() -> Column:
-    return F.sha2(F.concat_ws("|", "_row", "_source_file", F.col("_source_row").cast("string")), 256)
+def _refused_rows(lake: Lake, quarantine: Table, path: Path, journal: Journal) -> pa.Table:
+    made = {"_step": journal.step, "_batch_id": journal.batch_id, "_quarantined_at": lake.clock()}
+    rows = [{**row, **made, "_row_id": _row_id(row)} for row in _rows_of(path)]
+    return pa.Table.from_pylist(rows, _schema(quarantine))
+
+
+def _rows_of(path: Path) -> list[dict[str, Any]]:
+    staged = dataset.dataset(path, format="parquet")
+    own = [name for name in ("_row", "_errors", GROUP, *LINEAGE_COLUMNS) if name in staged.schema.names]
+    rows: list[dict[str, Any]] = staged.to_table(own).to_pylist()
+    return rows
+
+
+def _groups(folder: Path) -> set[str]:
+    """The groups that were computed again, as refused rows name theirs; files are read once: none."""
+    groups = folder / "groups"
+    return set(dataset.dataset(groups).to_table([GROUP])[GROUP].to_pylist()) if groups.is_dir() else set()
+
+
+def _rules(errors: list[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(sorted(error["rule"] for error in errors))
+
+
+def _row_id(row: Mapping[str, Any]) -> str:
+    told = (row.get(name) for name in ("_row", "_source_file", "_source_row"))
+    return hashlib.sha256("|".join(str(value) for value in told if value is not None).encode()).hexdigest()
+
+
+def _schema(quarantine: Table) -> pa.Schema:
+    return to_arrow_schema(quarantine.schema, timezone="UTC")
 
 
 def waiting_groups(lake: Lake, step: Step, rule: str) -> DataFrame:

@@ -25,7 +25,15 @@ from lakehouse.intake import files
 from lakehouse.intake.files import FileReport
 from lakehouse.promotion import quarantine
 from lakehouse.promotion.split import split_and_write
-from lakehouse.promotion.staged import AMOUNT_READ, DELIVERIES, SPELLINGS, STAGED_OUTCOMES, Staged, outcome_folder
+from lakehouse.promotion.staged import (
+    AMOUNT_READ,
+    DELIVERIES,
+    GROUP,
+    SPELLINGS,
+    STAGED_OUTCOMES,
+    Staged,
+    outcome_folder,
+)
 from lakehouse.store import delta, log
 from lakehouse.store.lake import Lake
 
@@ -207,8 +215,9 @@ def _finds_no_group(lake: Lake, staged: Staged) -> bool:
     path = str(staged.folder / "groups")
     if not found:
         return True
-    reduce(DataFrame.unionByName, found).distinct().write.parquet(path)
-    staged.groups = lake.spark.read.parquet(path)
+    found_groups = reduce(DataFrame.unionByName, found).distinct()
+    found_groups.withColumn(GROUP, F.to_json(F.struct(*names))).write.parquet(path)
+    staged.groups = lake.spark.read.parquet(path).drop(GROUP)
     return staged.groups.isEmpty()
 
 

@@ -7,9 +7,10 @@ of processor time in a new session and 27 s in a warm one; without it, less than
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +23,9 @@ from lakehouse.declare.table import Table
 from lakehouse.store import log
 from lakehouse.store.damage import damaged
 from lakehouse.store.lake import Lake
+
+CHECKED = dataset.ParquetFragmentScanOptions(page_checksum_verification=True)
+"""The checksum of every page is compared: a flipped bit is seldom an error by itself."""
 
 
 def count(lake: Lake, table: Table, version: int | None = None) -> int:
@@ -38,6 +42,22 @@ def parts(lake: Lake, table: Table, columns: Sequence[str], version: int | None 
     with _told(lake, table):
         for batch in _scanned(lake, table, DeltaTable(lake.path(table), version), columns).to_batches():
             yield pa.Table.from_batches([batch])
+
+
+def files(lake: Lake, table: Table) -> Iterator[Callable[[Sequence[str]], pa.Table]]:
+    """For each file of a table, what reads some columns of it; times carry UTC.
+
+    Raises `TableDamaged` where a file cannot be read.
+    """
+
+    def read(fragment: dataset.Fragment, columns: Sequence[str]) -> pa.Table:
+        with _told(lake, table):
+            return fragment.scanner(found.schema, columns=list(columns), fragment_scan_options=CHECKED).to_table()
+
+    with _told(lake, table):
+        found = _dataset(lake, table, DeltaTable(lake.path(table)))
+    for fragment in found.get_fragments():
+        yield partial(read, fragment)
 
 
 def rows(lake: Lake, table: Table, where: tuple[str, str, Any] | None = None) -> pa.Table:
@@ -60,18 +80,21 @@ def rows(lake: Lake, table: Table, where: tuple[str, str, Any] | None = None) ->
 def _scanned(
     lake: Lake, table: Table, found: DeltaTable, columns: Sequence[str], where: tuple[str, str, Any] | None = None
 ) -> dataset.Scanner:
-    """Some columns of a table, with the checksum of every page compared: a flipped bit is seldom an error by itself.
-
-    Arrow opens the files itself. By default it reads through Python, from threads of its own: one that lets go of what
-    it read when Python has begun to end the process aborts it (SIGABRT, "terminate called without an active
-    exception").
-    """
-    files = SubTreeFileSystem(lake.path(table), LocalFileSystem())
-    return found.to_pyarrow_dataset(filesystem=files).scanner(
+    """Some columns of a table."""
+    return _dataset(lake, table, found).scanner(
         columns=list(columns),
         filter=parquet.filters_to_expression([where]) if where else None,
-        fragment_scan_options=dataset.ParquetFragmentScanOptions(page_checksum_verification=True),
+        fragment_scan_options=CHECKED,
     )
+
+
+def _dataset(lake: Lake, table: Table, found: DeltaTable) -> dataset.Dataset:
+    """The files of a table as Arrow opens them by itself.
+
+    By default it reads through Python, from threads of its own: one that lets go of what it read when Python has begun
+    to end the process aborts it (SIGABRT, "terminate called without an active exception").
+    """
+    return found.to_pyarrow_dataset(filesystem=SubTreeFileSystem(lake.path(table), LocalFileSystem()))
 
 
 @contextmanager

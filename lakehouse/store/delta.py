@@ -1,5 +1,8 @@
 """The one door to Delta: every commit goes through here, under a lock between processes, and carries its progress.
 
+Rows that are only added are files already: they are moved into the table and committed by delta-rs, which costs
+milliseconds. Spark merges what changes rows that are there.
+
 Delta's own commit is not safe between two processes on a local disk (check, then rename), so a writer holds
 `<layer>/.<table>.lock`; the operating system frees it when the process ends, however it ends.
 
@@ -12,19 +15,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import deltalake
 import pyarrow as pa
 from delta.exceptions import DeltaConcurrentModificationException
 from delta.tables import DeltaTable
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction, CommitProperties, Transaction
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import BooleanType, StructField, StructType
 
 from lakehouse.declare.conform import quoted
 from lakehouse.declare.table import Table
 from lakehouse.errors import CommitRefused, UsageError
+from lakehouse.store import parquet_files
 from lakehouse.store.lake import Lake
 from lakehouse.store.locks import locked
 from lakehouse.store.log import commits, exists, head, stored, transaction
@@ -66,34 +75,83 @@ def _declared(rows: DataFrame, table: Table) -> DataFrame:
     return rows.withColumns({name: F.lit(None).cast(kind) for name, kind in missing.items()}) if missing else rows
 
 
-def append(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any] | None = None) -> None:
-    """Add rows in one commit; the table is created by it, with comments, when it is not there."""
-    with locked(lake, table.name):
-        _evolve(lake, table)
-        with _metadata(lake, table, metadata):
-            if exists(lake, table.name):
-                rows.select(*table.all_columns).write.format("delta").mode("append").save(lake.path(table))
-            else:
-                _create(lake, table, rows)
-        _mark_if_silent(lake, table, metadata)
+def append(lake: Lake, table: Table, files: Sequence[Path], metadata: Mapping[str, Any] | None = None) -> None:
+    """Move Parquet files into a table in one commit; the table is created, with comments, when it is not there.
 
-
-def append_rows(lake: Lake, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add rows that are in Python already, in one commit by delta-rs; as `append`, in a twentieth of its time."""
+    The files hold the declared columns with their types; other columns in them no reader sees. Without any file the
+    progress is committed alone. Raises `CommitRefused` where another took the batch's number.
+    """
     with locked(lake, table.name):
-        _evolve(lake, table)
+        evolve(lake, table)
         if not exists(lake, table.name):
-            deltalake.DeltaTable.create(
-                lake.path(table),
-                deltalake.Schema.from_json(table.schema.json()),
-                description=table.meaning,
-                configuration=_properties(table),
-                raise_if_key_not_exists=False,  # one of the properties is ours
-            )
-        schema = to_arrow_schema(table.schema, timezone="UTC")
-        maps = [f.name for f in schema if pa.types.is_map(f.type)]
-        items = [{**row, **{name: list(row[name].items()) for name in maps if row[name] is not None}} for row in rows]
-        deltalake.write_deltalake(lake.path(table), pa.Table.from_pylist(items, schema), mode="append")
+            _create_empty(lake, table)
+        found = deltalake.DeltaTable(lake.path(table))
+        number = (metadata or {}).get("number")
+        if number is not None and (found.transaction_version(WRITER) or 0) >= number:
+            raise _refused(table, _last_batch(lake, table))
+        added = [_moved(lake, table, file) for file in files]
+        told: dict[str, Any] = {"operationMetrics": _metrics(added)}
+        if metadata is not None:
+            told["userMetadata"] = _text(metadata)
+        properties = CommitProperties(
+            custom_metadata=told,
+            max_commit_retries=0,  # nobody else commits while the table is held
+            app_transactions=None if number is None else [Transaction(WRITER, number)],
+        )
+        try:
+            found.create_write_transaction([*added], "append", found.schema(), commit_properties=properties)
+        except CommitFailedError as error:
+            raise _refused(table, _last_batch(lake, table)) from error
+
+
+def append_rows(
+    lake: Lake, table: Table, rows: Sequence[Mapping[str, Any]], metadata: Mapping[str, Any] | None = None
+) -> None:
+    """Add rows that are in Python already, in one commit."""
+    schema = to_arrow_schema(table.schema, timezone="UTC")
+    maps = [f.name for f in schema if pa.types.is_map(f.type)]
+    items = [{**row, **{name: list(row[name].items()) for name in maps if row[name] is not None}} for row in rows]
+    append_table(lake, table, pa.Table.from_pylist(items, schema), metadata)
+
+
+def append_table(lake: Lake, table: Table, rows: pa.Table, metadata: Mapping[str, Any] | None = None) -> None:
+    """Add rows that are in memory already, with the columns of the table, in one commit."""
+    with locked(lake, table.name):
+        file = Path(lake.path(table), f"{uuid4().hex}.parquet")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        parquet_files.write(rows, file)
+        append(lake, table, [file], metadata)
+
+
+def _create_empty(lake: Lake, table: Table) -> None:
+    deltalake.DeltaTable.create(
+        lake.path(table),
+        deltalake.Schema.from_json(table.schema.json()),
+        description=table.meaning,
+        configuration=_properties(table),
+        raise_if_key_not_exists=False,  # one of the properties is ours
+    )
+
+
+def _moved(lake: Lake, table: Table, file: Path) -> AddAction:
+    """A file at its place in the table, as the log tells of it."""
+    told = parquet_files.statistics(file, table.skipping_columns)
+    place = Path(lake.path(table), f"part-{uuid4().hex}.parquet")
+    file.rename(place)
+    at = place.stat()
+    return AddAction(place.name, at.st_size, {}, int(at.st_mtime * 1000), True, json.dumps(told))
+
+
+def _metrics(added: Sequence[AddAction]) -> dict[str, str]:
+    """What Delta notes of a write."""
+    rows = sum(json.loads(file.stats)["numRecords"] for file in added)
+    told = {"numFiles": len(added), "numOutputRows": rows, "numOutputBytes": sum(file.size for file in added)}
+    return {name: str(value) for name, value in told.items()}
+
+
+def _last_batch(lake: Lake, table: Table) -> str | None:
+    stands = head(lake, table.name)
+    return stands.batch_id if stands else None
 
 
 def replace(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any]) -> None:
@@ -108,9 +166,9 @@ def merge(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any]
     Rows with `_vanished` are deleted.
     """
     with locked(lake, table.name):
-        _evolve(lake, table)
+        evolve(lake, table)
         columns = list(table.all_columns)
-        same = " AND ".join(f"t.`{c}` <=> s.`{c}`" for c in columns if c not in _lineage_of(table))
+        same = " AND ".join(f"t.`{c}` <=> s.`{c}`" for c in columns if c not in lineage_of(table))
         on = " AND ".join(f"t.`{c}` <=> s.`{c}`" for c in table.key)
         values: dict[str, Any] = {f"`{c}`": f"s.`{c}`" for c in columns}
         merger = DeltaTable.forPath(lake.spark, lake.path(table)).alias("t").merge(rows.alias("s"), on)
@@ -118,22 +176,8 @@ def merge(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any]
             merger = merger.whenMatchedDelete(f"s.{DELETE_FLAG}")
         with _metadata(lake, table, metadata):
             merger.whenMatchedUpdate(f"NOT ({same})", values).whenNotMatchedInsert(values=values).execute()
-        _mark_if_silent(lake, table, metadata)
-
-
-def _mark_if_silent(lake: Lake, table: Table, metadata: Mapping[str, Any] | None) -> None:
-    """Commit the progress alone where a batch left no row: Delta makes no commit for nothing.
-
-    Nor does it where another took the batch's number, which is a `CommitRefused`.
-    """
-    stands = head(lake, table.name)
-    if metadata is None or (stands and stands.batch_id == metadata["batch_id"]):
-        return
-    if stands and "number" in metadata and transaction(lake, table.name, WRITER) >= metadata["number"]:
-        raise _refused(table, stands.batch_id)
-    with _metadata(lake, table, metadata):
-        batch = metadata["batch_id"]
-        lake.spark.sql(f"ALTER TABLE delta.`{lake.path(table)}` SET TBLPROPERTIES ('shoplake.batch' = '{batch}')")
+        if _last_batch(lake, table) != metadata["batch_id"]:  # Delta makes no commit for nothing, nor of a number taken
+            append(lake, table, [], metadata)
 
 
 def _refused(table: Table, batch_id: str | None) -> CommitRefused:
@@ -143,15 +187,20 @@ def _refused(table: Table, batch_id: str | None) -> CommitRefused:
     )
 
 
-def keep_quarantine(lake: Lake, table: Table, rows: DataFrame, released: DataFrame) -> None:
-    """Add refused rows that a quarantine does not hold yet, and take out those that are released, in one commit.
-
-    A row that is refused again for other reasons waits for those.
+def keep_quarantine(lake: Lake, table: Table, rows: pa.Table, released: Sequence[str], step: str) -> None:
+    """Add refused rows to a quarantine, or their reasons where it holds them, and take out those of the step that are
+    released, by their ids, in one commit.
     """
     with locked(lake, table.name):
-        _evolve(lake, table)
+        evolve(lake, table)
+        gone = pa.table({"_row_id": pa.array(released, pa.string()), "_step": pa.repeat(step, len(released))})
+        flagged = [
+            part.append_column(DELETE_FLAG, pa.repeat(pa.scalar(flag), len(part)))
+            for part, flag in ((rows, False), (gone, True))
+        ]
         on = " AND ".join(f"t.{c} <=> s.{c}" for c in table.key)
-        source = rows.withColumn(DELETE_FLAG, F.lit(False)).unionByName(released.withColumn(DELETE_FLAG, F.lit(True)))
+        schema = StructType([*table.schema, StructField(DELETE_FLAG, BooleanType())])
+        source = lake.spark.createDataFrame(pa.concat_tables(flagged, promote_options="default"), schema)
         merger = DeltaTable.forPath(lake.spark, lake.path(table)).alias("t").merge(source.alias("s"), on)
         merger = merger.whenMatchedDelete(f"s.{DELETE_FLAG}")
         values: dict[str, Any] = {f"`{c}`": f"s.`{c}`" for c in table.all_columns}
@@ -167,7 +216,7 @@ def update(lake: Lake, table: Table, where: str, values: Mapping[str, str]) -> i
         return commit.updated
 
 
-def _evolve(lake: Lake, table: Table) -> None:
+def evolve(lake: Lake, table: Table) -> None:
     """Bring a stored table to its declaration: new columns are added, numbers may become wider without loss.
 
     Any other change of a type is a `UsageError` that names the way. What changed is said.
@@ -250,8 +299,7 @@ def _metadata(lake: Lake, table: Table, metadata: Mapping[str, Any] | None) -> I
     if metadata is None:
         yield
         return
-    text = json.dumps({"batch_id": metadata["batch_id"], **{k: v for k, v in metadata.items() if k != "batch_id"}})
-    carried = {METADATA_CONF: text}
+    carried = {METADATA_CONF: _text(metadata)}
     if "number" in metadata:
         carried |= dict(zip(TRANSACTION, (WRITER, str(metadata["number"])), strict=True))
     for name, value in carried.items():
@@ -265,7 +313,13 @@ def _metadata(lake: Lake, table: Table, metadata: Mapping[str, Any] | None) -> I
             lake.spark.conf.unset(name)
 
 
-def _lineage_of(table: Table) -> set[str]:
+def _text(metadata: Mapping[str, Any]) -> str:
+    """The progress as a commit carries it: with the batch first, by which `log` knows it."""
+    return json.dumps({"batch_id": metadata["batch_id"], **{k: v for k, v in metadata.items() if k != "batch_id"}})
+
+
+def lineage_of(table: Table) -> set[str]:
+    """The columns that say where a row came from: rows that differ in these alone are alike."""
     own = {f.name for f in table.fields}
     return {
         name for name in table.all_columns if name not in own and name.startswith("_") and not name.startswith("__")

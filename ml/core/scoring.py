@@ -43,7 +43,7 @@ def _step(experiment: Experiment, output: Output, shop: str, served: Served | No
         filters=experiment.filters,
         models={name: served.version} if served else {},
         source=shop,
-        owns=f"shop_id = '{shop}'",
+        owns={"shop_id": shop},
     )
 
 

@@ -34,6 +34,6 @@ STEPS: tuple[Step, ...] = (
         (Read(MOVIELENS_RATINGS, groups={"shop_id": f"'{SHOP}'", "customer_id": text_sql("user_id")}),),
         recompute=("shop_id", "customer_id"),
         source=SHOP,
-        owns=f"shop_id = '{SHOP}'",
+        owns={"shop_id": SHOP},
     ),
 )

@@ -231,7 +231,7 @@ STEPS: tuple[Step, ...] = (
         recompute=("shop_id", "product_id"),
         filters=(Filter("test_product", IS_TEST_CODE),),
         source=SHOP,
-        owns=f"shop_id = '{SHOP}'",
+        owns={"shop_id": SHOP},
     ),
     Step(
         ORDER_LINES,
@@ -241,7 +241,7 @@ STEPS: tuple[Step, ...] = (
         filters=(Filter("test_product", IS_TEST_CODE),),
         amount=amount_read("price", decimals=CENTS),
         source=SHOP,
-        owns=f"shop_id = '{SHOP}'",
+        owns={"shop_id": SHOP},
     ),
     Step(
         ORDERS,
@@ -257,7 +257,7 @@ STEPS: tuple[Step, ...] = (
         recompute=("shop_id", "order_id"),
         amount="amount",
         source=SHOP,
-        owns=f"shop_id = '{SHOP}'",
+        owns={"shop_id": SHOP},
     ),
     Step(
         CUSTOMERS,
@@ -271,6 +271,6 @@ STEPS: tuple[Step, ...] = (
         ),
         recompute=("shop_id", "customer_id"),
         source=SHOP,
-        owns=f"shop_id = '{SHOP}'",
+        owns={"shop_id": SHOP},
     ),
 )

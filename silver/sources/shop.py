@@ -215,7 +215,7 @@ def _step(
         recompute=("shop_id", *by),
         amount=amount,
         source=SHOP,
-        owns=f"shop_id = '{SHOP}'",
+        owns={"shop_id": SHOP},
     )
 
 

@@ -79,7 +79,7 @@ STEPS: tuple[Step, ...] = (
         (Read(STALLION, groups={"shop_id": f"'{SHOP}'", "location": text_sql("agency")}),),
         recompute=("shop_id", "location"),
         source=SHOP,
-        owns=f"shop_id = '{SHOP}'",
+        owns={"shop_id": SHOP},
     ),
     Step(
         DEMAND_DRIVERS,
@@ -87,6 +87,6 @@ STEPS: tuple[Step, ...] = (
         (Read(STALLION, groups={"shop_id": f"'{SHOP}'", "location": text_sql("agency")}),),
         recompute=("shop_id", "location"),
         source=SHOP,
-        owns=f"shop_id = '{SHOP}'",
+        owns={"shop_id": SHOP},
     ),
 )

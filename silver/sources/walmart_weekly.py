@@ -59,7 +59,7 @@ STEPS: tuple[Step, ...] = (
         recompute=("shop_id", "location"),
         amount=f"coalesce({full_sql('weekly_sales')}, 0)",
         source=SHOP,
-        owns=f"shop_id = '{SHOP}'",
+        owns={"shop_id": SHOP},
     ),
     Step(
         DEMAND_DRIVERS,
@@ -67,6 +67,6 @@ STEPS: tuple[Step, ...] = (
         (Read(WALMART_FEATURES, groups={"shop_id": f"'{SHOP}'", "location": text_sql("store")}),),
         recompute=("shop_id", "location"),
         source=SHOP,
-        owns=f"shop_id = '{SHOP}'",
+        owns={"shop_id": SHOP},
     ),
 )

@@ -12,8 +12,7 @@ from pathlib import Path
 from lakehouse.declare.rules import not_null
 from lakehouse.declare.table import Field, Table
 from lakehouse.session import SMALL_DATA, spark_session
-from lakehouse.store import delta
-from tests.integration.warehouse import lake_at
+from tests.integration.warehouse import lake_at, put
 
 TABLE = Table(
     "bronze.contested",
@@ -39,7 +38,7 @@ def main(warehouse: str, name: str, batches: str) -> None:
         time.sleep(0.05)
     for number in range(int(batches)):
         rows = lake.spark.range(ROWS).selectExpr(f"'{name}' AS writer", f"{number} AS batch", "id AS row")
-        delta.append(lake, TABLE, rows, {"batch_id": f"{name}-{number}", "progress": {}})
+        put(lake, TABLE, rows, {"batch_id": f"{name}-{number}", "progress": {}})
         _say(f"{name}-{number}")
 
 

@@ -10,8 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from lakehouse.declare.rules import between, not_null
 from lakehouse.declare.table import Field, Read, Step, Table
 from lakehouse.promotion.promote import promote
-from lakehouse.store import delta
-from tests.integration.warehouse import lake_at
+from tests.integration.warehouse import lake_at, put
 
 COLUMNS = [f"c{number}" for number in range(10)]
 NUMBERS = Table(
@@ -48,7 +47,7 @@ def test_twenty_rules_take_as_many_spark_jobs_as_two(spark: SparkSession, tmp_pa
         "TIMESTAMP '2024-01-01' AS _ingested_at",
         "'batch' AS _batch_id",
     )
-    delta.append(lake, NUMBERS, rows)
+    put(lake, NUMBERS, rows)
     jobs = {}
     for ruled in (2, 1, 10):  # the first reads the log of the table for all of them
         group = str(uuid4())

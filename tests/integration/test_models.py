@@ -36,7 +36,7 @@ from ml.families import FAMILIES
 from ml.segment.features import describe
 from silver import order_lines, orders
 from tests.integration.conftest import Promoted
-from tests.integration.warehouse import Row, accounts, differences, done, lake_at, rows, versions
+from tests.integration.warehouse import Row, accounts, differences, done, lake_at, put, rows, versions
 
 (SEGMENT,) = FAMILIES["segment"]
 SCORED = [output.table.name for output in SEGMENT.outputs]
@@ -64,7 +64,7 @@ def publish(lake: Lake, lines: pd.DataFrame) -> None:
     said = {"item_type": "product", "line_type": "sale", "currency": "EUR", "country_code": "FR", "status": "delivered"}
     given = given.withColumns({name: F.lit(value) for name, value in said.items()} | {"quantity": F.lit(1)})
     for table in (order_lines.TABLE, orders.TABLE):
-        delta.append(lake, table, _all_columns(given, table))
+        put(lake, table, _all_columns(given, table))
 
 
 def _all_columns(given: DataFrame, table: Table) -> DataFrame:

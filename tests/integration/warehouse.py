@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
 from rich.console import Console
 
 from jobs.steps import ALL, FEEDS
-from lakehouse.declare.table import Step
+from lakehouse.declare.table import Step, Table
 from lakehouse.run.console import run_shown
 from lakehouse.run.options import choose
 from lakehouse.run.runner import Report
 from lakehouse.settings import load
+from lakehouse.store import delta
 from lakehouse.store.lake import Lake
 
 Row = dict[str, Any]
@@ -54,6 +56,12 @@ def run(
     console = Console(file=screen or io.StringIO(), width=160)
     todo = steps if steps is not None else choose(ALL, source, table)
     return run_shown(again, todo, console, full=full, inputs=inputs, feeds=FEEDS)
+
+
+def put(lake: Lake, table: Table, rows: DataFrame, metadata: dict[str, Any] | None = None) -> None:
+    """Rows in a table, as if the road had brought them."""
+    schema = to_arrow_schema(table.schema, timezone="UTC")
+    delta.append_table(lake, table, rows.select(*table.all_columns).toArrow().cast(schema), metadata)
 
 
 def done(report: Report) -> Report:

@@ -1,0 +1,109 @@
+"""What a batch changes in a table that holds rows already, found without Spark: only that is written.
+
+The files of the table are looked through one by one, for keys first: most hold none of a batch's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import polars as pl
+import pyarrow as pa
+from pyarrow import dataset
+from pyspark.sql import DataFrame
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import BooleanType, StructField, StructType
+
+from lakehouse.declare.table import Table
+from lakehouse.promotion.staged import GROUP, Staged
+from lakehouse.store import arrow, delta, parquet_files
+from lakehouse.store.lake import Lake
+
+MOST_ROWS = 500_000
+"""Batches of more rows are compared by Spark: these are in memory at once."""
+_ROW, _HELD = "_row", "_held"
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Of the rows in `files`, those that the table does not hold and those that it holds otherwise; keys to be lost."""
+
+    files: list[Path]
+    rows: int
+    new: pa.Table
+    changed: pa.Table
+    vanished: pa.Table
+
+    @property
+    def touches_rows(self) -> bool:
+        """Whether rows that the table holds are changed or lost."""
+        return bool(len(self.changed) or len(self.vanished))
+
+    def flagged(self, lake: Lake, table: Table) -> DataFrame:
+        """All changes as a merge takes them: rows, and keys with `_vanished`."""
+        lost = self.vanished.append_column(delta.DELETE_FLAG, pa.repeat(pa.scalar(True), len(self.vanished)))
+        kept = pa.concat_tables([self.new, self.changed])
+        kept = kept.append_column(delta.DELETE_FLAG, pa.repeat(pa.scalar(False), len(kept)))
+        schema = StructType([*table.schema, StructField(delta.DELETE_FLAG, BooleanType())])
+        return lake.spark.createDataFrame(pa.concat_tables([kept, lost], promote_options="default"), schema)
+
+    def new_files(self, folder: Path) -> list[Path]:
+        """The rows that the table does not hold, as files: those that were given, if there is nothing else in them."""
+        if len(self.new) == self.rows:
+            return self.files
+        folder.mkdir()
+        parquet_files.write(self.new, folder / "rows.parquet")
+        return [folder / "rows.parquet"] if len(self.new) else []
+
+
+def find(lake: Lake, staged: Staged, files: list[Path]) -> Changes | None:
+    """Compare the rows in files, as they are to be published, with those of the table; None where they are too many.
+
+    Keys that the table holds in the scope of the batch, and the batch no longer has, vanish.
+    """
+    table = staged.step.table
+    schema = to_arrow_schema(table.schema, timezone="UTC")
+    rows = dataset.dataset([str(file) for file in files], schema, format="parquet") if files else None
+    if rows is not None and rows.count_rows() > MOST_ROWS:
+        return None
+    batch = schema.empty_table() if rows is None else rows.to_table()
+    keys, lineage = list(table.key), delta.lineage_of(table)
+    compared = [name for name in table.all_columns if name not in lineage]
+    ours = _frame(batch.select(compared)).with_row_index(_ROW)
+    known, differ, vanished = [ours[_ROW].clear()], [ours[_ROW].clear()], [ours.select(keys).clear()]
+    scope = _scope(staged)
+    for part in arrow.files(lake, table):
+        held = _frame(part(list(dict.fromkeys([*keys, *(scope.columns if scope is not None else ())]))))
+        in_scope = held if scope is None else held.join(scope, scope.columns, "semi", nulls_equal=True)
+        vanished.append(in_scope.join(ours, keys, "anti", nulls_equal=True).select(keys))
+        if held.join(ours, keys, "semi", nulls_equal=True).is_empty():
+            continue
+        both = ours.join(_frame(part(compared)), keys, suffix=_HELD, nulls_equal=True)
+        values = [name for name in compared if name not in keys]
+        is_other = pl.any_horizontal(pl.lit(False), *(pl.col(n).ne_missing(pl.col(f"{n}{_HELD}")) for n in values))
+        known.append(both[_ROW])
+        differ.append(both.filter(is_other)[_ROW])
+    new = ours.filter(~pl.col(_ROW).is_in(pl.concat(known).implode()))[_ROW]
+    changed, lost = pl.concat(differ), pl.concat(vanished)
+    return Changes(files, len(batch), _take(batch, new), _take(batch, changed), _as(lost, schema))
+
+
+def _scope(staged: Staged) -> pl.DataFrame | None:
+    """What a row must join to belong to what was computed again; None where everything was."""
+    if staged.groups is not None:
+        return pl.read_parquet(staged.folder / "groups" / "*.parquet").drop(GROUP)
+    return pl.DataFrame([dict(staged.step.owns)]) if staged.step.owns else None
+
+
+def _frame(rows: pa.Table) -> pl.DataFrame:
+    return cast(pl.DataFrame, pl.from_arrow(rows))
+
+
+def _take(rows: pa.Table, places: pl.Series) -> pa.Table:
+    return rows.take(places.to_arrow())
+
+
+def _as(rows: pl.DataFrame, schema: pa.Schema) -> pa.Table:
+    return rows.to_arrow().cast(pa.schema([schema.field(name) for name in rows.columns]))
