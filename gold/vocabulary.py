@@ -39,7 +39,7 @@ def at_most_zero() -> Check:
 
 def law(name: str, says: str, truth: str, *columns: str) -> Rule:
     """A rule over several columns, as SQL that is true on a good row; null passes, as everywhere."""
-    return holds(name, columns, says, lambda: F.expr(truth), "fail")
+    return holds(name, columns, says, truth, "fail")
 
 
 def as_declared(frame: DataFrame, table: Table) -> DataFrame:

@@ -6,7 +6,7 @@ from lakehouse.declare.rules import matches, not_null
 from lakehouse.declare.table import DELIVERY_ORDER, Field, Table
 from silver.shared import COUNTRY, COUNTRY_CODE, COUNTRY_KNOWN, SCOPE, SHOP_ID, not_after_delivery
 
-EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s.]+$"
+EMAIL = "^[^@ \t\r\n]+@[^@ \t\r\n]+[.][^@ \t\r\n.]+$"
 
 TABLE = Table(
     name="silver.customers",

@@ -81,34 +81,26 @@ TABLE = Table(
             "quantity.sign",
             ("quantity", "line_type"),
             "quantity must be negative on cancellations and stock adjustments, 0 on refunds, else positive",
-            lambda: (
-                F.when(F.col("line_type").isin(*GOING_BACK), F.col("quantity") < 0)
-                .when(F.col("line_type") == "refund", F.col("quantity") == 0)
-                .otherwise(F.col("quantity") > 0)
-            ),
+            f"CASE WHEN line_type IN {GOING_BACK} THEN quantity < 0 WHEN line_type = 'refund' THEN quantity = 0 "
+            "ELSE quantity > 0 END",
         ),
         holds(
             "unit_price.sign",
             ("unit_price", "line_type"),
             "unit_price must not be negative, except on a refund or a bad debt",
-            lambda: (F.col("unit_price") >= 0) | F.col("line_type").isin("refund", "bad_debt"),
+            "unit_price >= 0 OR line_type IN ('refund', 'bad_debt')",
         ),
         holds(
             "discount.sign",
             ("discount", "quantity"),
             "discount must have the sign of the quantity",
-            lambda: F.when(F.col("quantity") < 0, F.col("discount") <= 0).otherwise(F.col("discount") >= 0),
+            "CASE WHEN quantity < 0 THEN discount <= 0 ELSE discount >= 0 END",
         ),
         holds(
             "discount.within",
             ("discount", "quantity", "unit_price"),
             "discount must not exceed the price of the line on a sale",
-            lambda: (
-                (F.col("line_type") != "sale")
-                | (F.col("unit_price") < 0)
-                | (F.col("quantity") <= 0)
-                | (F.col("discount") <= F.round(F.col("quantity") * F.col("unit_price"), 2))
-            ),
+            "line_type != 'sale' OR unit_price < 0 OR quantity <= 0 OR discount <= round(quantity * unit_price, 2)",
         ),
         COUNTRY_KNOWN,
     ),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pyspark.sql import functions as F
-
 from lakehouse.declare.rules import holds, not_null, one_of
 from lakehouse.declare.table import MONEY, Field, Table
 from silver.shared import CURRENCY, SCOPE, SHOP_ID, not_after_delivery
@@ -34,9 +32,7 @@ TABLE = Table(
             "amount.sign",
             ("amount", "status"),
             "amount must be negative on a refund, and not negative on a capture",
-            lambda: F.when(F.col("status") == "refunded", F.col("amount") < 0).when(
-                F.col("status") == "captured", F.col("amount") >= 0
-            ),
+            "CASE status WHEN 'refunded' THEN amount < 0 WHEN 'captured' THEN amount >= 0 END",
         ),
     ),
     amount="amount",

@@ -7,7 +7,7 @@ from lakehouse.declare.rules import not_null, one_of
 from lakehouse.declare.table import Field, Table
 
 DIRECTIONS = ("new", "up", "down", "sideways")
-_A_MONTH = "compared_on < as_of_on AND compared_on >= add_months(as_of_on, -1)"
+_A_MONTH = "compared_on < as_of_on AND compared_on >= as_of_on - INTERVAL '1' MONTH"
 
 TABLE = Table(
     name="gold.segment_moves",

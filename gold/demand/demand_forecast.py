@@ -35,6 +35,6 @@ TABLE = Table(
         RUN,
     ),
     row_law="One row per series, category and total, for each period of the horizon.",
-    rules=(QUANTILES_LAW, limit_law("if(is_fallback, mean, 0.0)", "mean", "is_fallback")),
+    rules=(QUANTILES_LAW, limit_law("CASE WHEN is_fallback THEN mean ELSE 0.0 END", "mean", "is_fallback")),
     has_lineage=False,
 )

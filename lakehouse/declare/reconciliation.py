@@ -82,7 +82,7 @@ def findings_table(key: Sequence[Field], scope: tuple[str, ...], reconciliations
                 "difference.beyond",
                 ("difference", "tolerance"),
                 "difference must be more than is allowed",
-                lambda: F.abs("difference") > F.col("tolerance"),
+                "abs(difference) > tolerance",
                 "fail",
             ),
         ),

@@ -1,27 +1,29 @@
-"""Rules of a row, declared once: a column expression for the split and an expectation for the gate.
+"""Rules of a row, declared once as SQL: Spark judges by it before the gate, and another engine at the gate.
 
 A check (`not_null()`, `between(0, 10)`) waits for the name of its column; a table binds it to a `Rule`. Null passes
-every check but `not_null`, as it does in Great Expectations, so that both verdicts agree rule by rule.
+every check but `not_null`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
+
+from lakehouse.errors import UsageError
 
 if TYPE_CHECKING:
     from lakehouse.declare.table import Table
 
 Action = Literal["quarantine", "warn", "fail"]
-Kind = Literal["not_null", "between", "one_of", "matches", "matches_not"]
-"""What a rule asks of each value of a column, as the gate checks it."""
+Kind = Literal["not_null", "one_of", "other"]
+"""What is learnt of a column besides (`promotion.watch`): that values are missing, or unknown."""
 Limit = int | float | Decimal | date | None
 
 
@@ -29,24 +31,24 @@ Limit = int | float | Decimal | date | None
 class Rule:
     """A rule bound to its columns.
 
-    `says` is the sentence a person reads ("quantity must be between 1 and 9"); `breaks()` is true on a row that breaks
-    it. `kind`, `checked` and `arguments` say the same to the gate: what is asked of the values of which single column,
-    because only such questions are measured together in one Spark job. A rule over several columns therefore `derives`
-    the column that is checked. `shows` is what a reason quotes where that is not the values of the columns. A row that
-    breaks a rule is put into quarantine, kept and counted (`warn`), or blocks its whole batch (`fail`).
+    `says` is the sentence a person reads ("quantity must be between 1 and 9"). `truth` is SQL that is not true on a row
+    that breaks the rule, in words that Spark and DuckDB read alike; null passes. `shows` is what a reason quotes where
+    that is not the values of the columns. A row that breaks a rule is put into quarantine, kept and counted (`warn`),
+    or blocks its whole batch (`fail`).
     """
 
     name: str
     columns: tuple[str, ...]
     says: str
-    breaks: Callable[[], Column]
-    kind: Kind
-    checked: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    truth: str
     action: Action = "quarantine"
+    kind: Kind = "other"
     reference: Table | None = None
-    derives: Callable[[], Column] | None = None
     shows: Callable[[], Column] | None = None
+
+    def breaks(self) -> Column:
+        """True on a row that breaks the rule, else false."""
+        return F.coalesce(~F.expr(self.truth), F.lit(False))
 
 
 @dataclass(frozen=True)
@@ -86,126 +88,81 @@ Check = Callable[[str], Rule]
 def not_null(action: Action = "quarantine") -> Check:
     """The column has a value. A text that could not be typed has none."""
     return lambda column: Rule(
-        f"{column}.not_null",
-        (column,),
-        f"{column} must not be missing",
-        lambda: F.col(column).isNull(),
-        "not_null",
-        column,
-        action=action,
+        f"{column}.not_null", (column,), f"{column} must not be missing", f"{column} IS NOT NULL", action, "not_null"
     )
 
 
 def between(low: Limit = None, high: Limit = None, *, strict: bool = False, action: Action = "quarantine") -> Check:
     """The value lies between `low` and `high`, both included; `strict` excludes both."""
-
-    def bind(column: str) -> Rule:
-        def breaks() -> Column:
-            value = F.col(column)
-            too_low = F.lit(False) if low is None else (value <= low if strict else value < low)
-            too_high = F.lit(False) if high is None else (value >= high if strict else value > high)
-            return F.coalesce(too_low | too_high, F.lit(False))
-
-        kind = "within" if strict else "between"
-        limits = f"{'...' if low is None else low} and {'...' if high is None else high}"
-        return Rule(
-            f"{column}.between",
-            (column,),
-            f"{column} must be {kind} {limits}",
-            breaks,
-            "between",
-            column,
-            {"low": low, "high": high, "strict": strict},
-            action,
-        )
-
-    return bind
+    kind, equal = ("within", "") if strict else ("between", "=")
+    limits = f"{'...' if low is None else low} and {'...' if high is None else high}"
+    bounds = [(f">{equal}", low), (f"<{equal}", high)]
+    return lambda column: Rule(
+        f"{column}.between",
+        (column,),
+        f"{column} must be {kind} {limits}",
+        " AND ".join(f"{column} {sign} {_literal(limit)}" for sign, limit in bounds if limit is not None),
+        action,
+    )
 
 
 def one_of(values: Sequence[str], action: Action = "quarantine") -> Check:
     """The value is in a closed vocabulary."""
-    allowed = list(values)
     return lambda column: Rule(
         f"{column}.one_of",
         (column,),
-        f"{column} must be one of {', '.join(allowed)}",
-        lambda: F.coalesce(~F.col(column).isin(allowed), F.lit(False)),
-        "one_of",
-        column,
-        {"values": allowed},
+        f"{column} must be one of {', '.join(values)}",
+        f"{column} IN ({', '.join(map(_literal, values))})",
         action,
+        "one_of",
     )
 
 
 def matches(regex: str, what: str, action: Action = "quarantine") -> Check:
     """The text matches a regular expression; `what` says it in words ("an e-mail address")."""
+    truth = f"regexp_like({{}}, {_literal(regex)})"
     return lambda column: Rule(
-        f"{column}.matches",
-        (column,),
-        f"{column} must be {what}",
-        lambda: F.coalesce(~F.col(column).rlike(regex), F.lit(False)),
-        "matches",
-        column,
-        {"regex": regex},
-        action,
+        f"{column}.matches", (column,), f"{column} must be {what}", truth.replace("{}", column, 1), action
     )
 
 
 def not_before(other: str, action: Action = "quarantine") -> Check:
     """The value is at least that of another column of the row."""
-
-    def bind(column: str) -> Rule:
-        derived = f"_{column}_not_before_{other}"
-        return Rule(
-            f"{column}.not_before_{other}",
-            (column, other),
-            f"{column} must not be before {other}",
-            lambda: F.coalesce(F.col(column) < F.col(other), F.lit(False)),
-            "one_of",
-            derived,
-            {"values": [True]},
-            action,
-            derives=lambda: F.col(column) >= F.col(other),
-        )
-
-    return bind
+    return lambda column: Rule(
+        f"{column}.not_before_{other}",
+        (column, other),
+        f"{column} must not be before {other}",
+        f"{column} >= {other}",
+        action,
+    )
 
 
 def references(table: Table, action: Action = "quarantine") -> Check:
     """The value exists in the column of the same name of `table`, in the same shop. The road adds the marker column."""
-
-    def bind(column: str) -> Rule:
-        marker = known_marker(column)
-        return Rule(
-            f"{column}.known",
-            (column,),
-            f"{column} must be known in {table.name}",
-            lambda: F.coalesce(~F.col(marker), F.lit(False)),
-            "one_of",
-            marker,
-            {"values": [True]},
-            action,
-            table,
-        )
-
-    return bind
-
-
-def holds(
-    name: str, columns: tuple[str, ...], says: str, truth: Callable[[], Column], action: Action = "quarantine"
-) -> Rule:
-    """A rule over several columns: `truth` must not be false. Null passes, as in every other rule."""
-    return Rule(
-        name,
-        columns,
-        says,
-        lambda: F.coalesce(~truth(), F.lit(False)),
-        "one_of",
-        f"_{name.replace('.', '_')}",
-        {"values": [True]},
+    return lambda column: Rule(
+        f"{column}.known",
+        (column,),
+        f"{column} must be known in {table.name}",
+        known_marker(column),
         action,
-        derives=truth,
+        reference=table,
     )
+
+
+def holds(name: str, columns: tuple[str, ...], says: str, truth: str, action: Action = "quarantine") -> Rule:
+    """A rule over several columns: `truth`, as SQL, must not be false. Null passes, as in every other rule."""
+    return Rule(name, columns, says, truth, action)
+
+
+def _literal(value: str | Limit) -> str:
+    """A value as SQL that every engine reads alike."""
+    if isinstance(value, str):
+        if "\\" in value or "'" in value:
+            raise UsageError(f"a rule cannot name {value!r}: engines read backslashes and quotes in a text differently")
+        return f"'{value}'"
+    if isinstance(value, date):
+        return f"DATE '{value.isoformat()}'"
+    return f"{value:f}" if isinstance(value, Decimal) else repr(value)
 
 
 _SPELT = {
@@ -220,12 +177,7 @@ _SPELT = {
 
 def if_read(rule: Rule) -> Rule:
     """A rule that asks for a value, but of one that could not be read as its type: that is one reason, not two."""
-    return replace(rule, breaks=lambda: rule.breaks() & ~unread(rule.columns[0]))
-
-
-def unread(column: str) -> Column:
-    """Whether a text was delivered for the column that could not be read as its type: that is a reason of its own."""
-    return F.coalesce(F.col("_untyped").contains(f",{column},"), F.lit(False))
+    return replace(rule, truth=f"{rule.truth} OR {_unread(rule.columns[0])}")
 
 
 def typed_as(column: str, type_name: str) -> Rule:
@@ -235,12 +187,14 @@ def typed_as(column: str, type_name: str) -> Rule:
         f"{column}.type",
         (column,),
         f"{column} must be {spelt}",
-        lambda: unread(column),
-        "matches_not",
-        "_untyped",
-        {"regex": f",{column},"},
+        f"NOT {_unread(column)}",
         shows=lambda: F.col("_unread")[column],
     )
+
+
+def _unread(column: str) -> str:
+    """Whether a text was delivered for the column that could not be read as its type: that is a reason of its own."""
+    return f"coalesce(contains(_untyped, ',{column},'), false)"
 
 
 def known_marker(column: str) -> str:

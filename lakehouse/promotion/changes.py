@@ -14,7 +14,6 @@ import pyarrow as pa
 from pyarrow import dataset
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import BooleanType, StructField, StructType
 
 from lakehouse.declare.table import Table
 from lakehouse.promotion.staged import GROUP, Staged
@@ -42,12 +41,8 @@ class Changes:
         return bool(len(self.changed) or len(self.vanished))
 
     def flagged(self, lake: Lake, table: Table) -> DataFrame:
-        """All changes as a merge takes them: rows, and keys with `_vanished`."""
-        lost = self.vanished.append_column(delta.DELETE_FLAG, pa.repeat(pa.scalar(True), len(self.vanished)))
-        kept = pa.concat_tables([self.new, self.changed])
-        kept = kept.append_column(delta.DELETE_FLAG, pa.repeat(pa.scalar(False), len(kept)))
-        schema = StructType([*table.schema, StructField(delta.DELETE_FLAG, BooleanType())])
-        return lake.spark.createDataFrame(pa.concat_tables([kept, lost], promote_options="default"), schema)
+        """All changes as a merge takes them."""
+        return delta.flagged(lake, table, pa.concat_tables([self.new, self.changed]), self.vanished)
 
     def new_files(self, folder: Path) -> list[Path]:
         """The rows that the table does not hold, as files: those that were given, if there is nothing else in them."""

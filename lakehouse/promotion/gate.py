@@ -1,27 +1,26 @@
 """The one door to Great Expectations: the verdict on what is about to be published, and the pages that show it.
 
-The suite of a table is derived from its declaration, whose words are translated into the library's here alone. It
-looks at the staged rows themselves, not at the split's word, in BOOLEAN_ONLY form: all expectations over single columns
-are measured together, so the number of Spark jobs does not grow with the rules. Details are asked for only of what
-failed.
+The suite of a table is derived from its declaration, whose words are translated into the library's here alone. What is
+judged are counts that DuckDB takes from the staged files in one pass: it knows nothing of what Spark made of the same
+rules before.
 """
 
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import duckdb
 
 from lakehouse.declare.rules import Expectation, Rule, unique
 from lakehouse.declare.table import Table
@@ -76,22 +75,69 @@ def expectations_of(table: Table, *, unique_grain: bool) -> list[Rule | Expectat
 
 
 def check(
-    root: Path, table: Table, rows: DataFrame, counts: dict[str, int], *, batch_id: str, unique_grain: bool = False
+    root: Path,
+    table: Table,
+    files: Sequence[Path],
+    counts: dict[str, int],
+    *,
+    batch_id: str,
+    unique_grain: bool = False,
 ) -> list[Finding]:
-    """Validate the staged, accepted rows of a batch, and its counts (rows_accepted, rows_quarantined).
+    """Validate the accepted rows of a batch, as they are staged, and its counts (rows_accepted, rows_quarantined).
 
-    Suites, validation definitions and checkpoints are kept by name below `root`, results under the batch's id. Returns
-    a finding per expectation.
+    Results are kept below `root` under the batch's id. Returns a finding per expectation.
     """
     batch = _check_counts(table, counts)
     statements = expectations_of(table, unique_grain=unique_grain)
     if counts["rows_accepted"] == 0 or not statements:
         return [batch]
-    derived = {s.checked: s.derives() for s in statements if isinstance(s, Rule) and s.derives}
-    frame = rows.withColumns(derived) if derived else rows
-    results = _run(root, table.name, batch_id, statements, frame)
-    findings = [_finding(table.name, s, r, frame, table) for s, r in zip(statements, results, strict=True)]
+    with rows_in(files) as rows:
+        measured = measure(rows, statements)
+        results = _validate(root, table.name, batch_id, statements, measured)
+        findings = [
+            _finding(table, statement, result, measured[statement.name], rows)
+            for statement, result in zip(statements, results, strict=True)
+        ]
     return [batch, *findings]
+
+
+@contextmanager
+def rows_in(files: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in which files of one schema are the view `rows`."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"SET temp_directory = '{Path(files[0]).parent}/_spilt'")
+        connection.execute("CREATE MACRO regexp_like(value, regex) AS regexp_matches(value, regex)")  # as Spark says it
+        connection.read_parquet([str(file) for file in files]).create_view("rows")
+        yield connection
+
+
+def measure(rows: duckdb.DuckDBPyConnection, statements: Sequence[Rule | Expectation]) -> dict[str, float]:
+    """What is judged, by statement: of a rule the rows that break it, of a unique key the rows that share theirs."""
+    found = {}
+    in_one_pass = {s.name: measured for s in statements if (measured := _measure(s))}
+    listed = ", ".join(f"coalesce({sql}, 0)" for sql in in_one_pass.values())
+    if listed:
+        (row,) = rows.execute(f"SELECT {listed} FROM rows").fetchall()
+        found = dict(zip(in_one_pass, row, strict=True))
+    for statement in statements:
+        if statement.name not in found:
+            found[statement.name] = sum(row[-1] for row in rows.execute(_alike(statement)).fetchall())
+    return {name: float(value) for name, value in found.items()}
+
+
+def _measure(statement: Rule | Expectation) -> str | None:
+    """SQL over all rows; None for what needs groups of them."""
+    if isinstance(statement, Rule):
+        return f"count(*) FILTER (WHERE NOT ({statement.truth}))"
+    column = statement.columns[0]
+    return {"sum": f"sum({column})", "distinct": f"count(DISTINCT {column})"}.get(statement.kind)
+
+
+def _alike(statement: Rule | Expectation) -> str:
+    """The values of the columns that several rows share, and how many do."""
+    columns = ", ".join(statement.columns)
+    return f"SELECT {columns}, count(*) FROM rows GROUP BY {columns} HAVING count(*) > 1"
 
 
 def warm_up() -> None:
@@ -107,18 +153,28 @@ def build_pages(root: Path) -> Path:
     from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier
 
     context = _context(root)
-    site = root / "gx" / "uncommitted" / "data_docs" / "local_site"
+    kept, site = _kept(root), _site(root)
     results = [
         key
         for key in context.validation_results_store.list_keys()
         if not site.joinpath("validations", *key.to_tuple()[:-1], f"{key.to_tuple()[-1]}.html").is_file()
+        and _is_whole(kept.joinpath(*key.to_tuple()[:-1], f"{key.to_tuple()[-1]}.json"))
     ]
-    suites = sorted({key.expectation_suite_identifier.name for key in results})
+    suites = [ExpectationSuiteIdentifier(suite.name) for suite in context.suites.all()]
     if results:
         with _quiet():
-            context.build_data_docs(resource_identifiers=[*results, *map(ExpectationSuiteIdentifier, suites)])
+            context.build_data_docs(resource_identifiers=[*results, *suites])
     data_docs.serve_locally(site)
     return site / "index.html"
+
+
+def _is_whole(result: Path) -> bool:
+    """Whether a result can be read: one that a killed run was writing cannot, and is of a batch that was discarded."""
+    try:
+        json.loads(result.read_bytes())
+    except ValueError:
+        return False
+    return True
 
 
 def _check_counts(table: Table, counts: dict[str, int]) -> Finding:
@@ -131,62 +187,37 @@ def _check_counts(table: Table, counts: dict[str, int]) -> Finding:
     return Finding(f"{table.name}.batch", "rows_quarantined", says, passed, None, observed)
 
 
-def _finding(suite: str, statement: Rule | Expectation, result: Any, rows: DataFrame, table: Table) -> Finding:
-    name = statement.name
-    is_warning = isinstance(statement, Rule) and statement.action == "warn"
+def _finding(
+    table: Table, statement: Rule | Expectation, result: Any, measured: float, rows: duckdb.DuckDBPyConnection
+) -> Finding:
+    name, says = statement.name, statement.says
     if result.exception_info and _raised(result.exception_info):
-        return Finding(suite, name, statement.says, False, None, f"an error: {_raised(result.exception_info)}")
-    if result.success:
-        return Finding(suite, name, statement.says, True, is_warning=is_warning)
+        return Finding(table.name, name, says, False, None, f"an error: {_raised(result.exception_info)}")
     if isinstance(statement, Rule):
-        failing = rows.where(statement.breaks())
-        shown = failing.select(*dict.fromkeys([*table.key, *statement.columns])).limit(EXAMPLES).collect()
-        examples = tuple(", ".join(f"{k}={v}" for k, v in row.asDict().items()) for row in shown)
-        return Finding(suite, name, statement.says, False, failing.count(), None, examples, is_warning)
-    observed, count, examples = _explain(statement, rows)
-    return Finding(suite, name, statement.says, False, count, observed, examples)
-
-
-def _explain(statement: Expectation, rows: DataFrame) -> tuple[str | None, int | None, tuple[str, ...]]:
-    """Observed value, count and examples of a failed table-level expectation."""
-    columns = statement.columns
+        is_warning = statement.action == "warn"
+        if result.success:
+            return Finding(table.name, name, says, True, is_warning=is_warning)
+        columns = ", ".join(dict.fromkeys([*table.key, *statement.columns]))
+        shown = rows.sql(f"SELECT {columns} FROM rows WHERE NOT ({statement.truth}) LIMIT {EXAMPLES}")
+        return Finding(table.name, name, says, False, int(measured), None, _examples(shown), is_warning)
+    if result.success:
+        return Finding(table.name, name, says, True)
     if statement.kind == "unique":
-        twice = rows.groupBy(*columns).count().where("count > 1")
-        shown = twice.limit(EXAMPLES).collect()
-        examples = tuple(", ".join(f"{k}={v}" for k, v in row.asDict().items()) for row in shown)
-        return None, sum(row["count"] for row in twice.agg(F.sum("count").alias("count")).collect()), examples
-    measured = F.sum(columns[0]) if statement.kind == "sum" else F.count_distinct(columns[0])
-    value = rows.agg(measured).first()
-    return f"{statement.kind} {value[0] if value else None} of {columns[0]}", None, ()
+        shown = rows.sql(f"{_alike(statement)} LIMIT {EXAMPLES}").project(", ".join(statement.columns))
+        return Finding(table.name, name, says, False, int(measured), None, _examples(shown))
+    return Finding(table.name, name, says, False, None, f"{statement.kind} {measured:g} of {statement.columns[0]}")
+
+
+def _examples(rows: duckdb.DuckDBPyRelation) -> tuple[str, ...]:
+    return tuple(", ".join(f"{k}={v}" for k, v in zip(rows.columns, row, strict=True)) for row in rows.fetchall())
 
 
 def translated(statement: Rule | Expectation) -> tuple[str, dict[str, Any]]:
-    """A rule or an expectation by its name in Great Expectations, with the arguments that it has there."""
-    if isinstance(statement, Expectation):
-        column, bounds = statement.columns[0], {"min_value": statement.low, "max_value": statement.high}
-        match statement.kind:
-            case "sum":
-                return "expect_column_sum_to_be_between", {"column": column} | bounds
-            case "distinct":
-                return "expect_column_unique_value_count_to_be_between", {"column": column} | bounds
-            case "unique" if len(statement.columns) == 1:
-                return "expect_column_values_to_be_unique", {"column": column}
-            case "unique":
-                return "expect_compound_columns_to_be_unique", {"column_list": list(statement.columns)}
-    column, given = statement.checked, statement.arguments
-    match statement.kind:
-        case "not_null":
-            return "expect_column_values_to_not_be_null", {"column": column}
-        case "between":
-            strict = {"strict_min": given["strict"], "strict_max": given["strict"]}
-            bounds = {"min_value": given["low"], "max_value": given["high"]}
-            return "expect_column_values_to_be_between", {"column": column} | bounds | strict
-        case "one_of":
-            return "expect_column_values_to_be_in_set", {"column": column, "value_set": given["values"]}
-        case "matches":
-            return "expect_column_values_to_match_regex", {"column": column, "regex": given["regex"]}
-        case "matches_not":
-            return "expect_column_values_to_not_match_regex", {"column": column, "regex": given["regex"]}
+    """A rule or an expectation by its name in Great Expectations, over what was measured, with its arguments there."""
+    low, high = (None, None) if isinstance(statement, Rule) else (statement.low, statement.high)
+    if isinstance(statement, Rule) or statement.kind == "unique":
+        low, high = 0, 0
+    return "expect_column_values_to_be_between", {"column": statement.name, "min_value": low, "max_value": high}
 
 
 def _raised(info: Any) -> str | None:
@@ -194,34 +225,49 @@ def _raised(info: Any) -> str | None:
     return next((str(i["exception_message"]).splitlines()[0] for i in infos if i.get("raised_exception")), None)
 
 
-def _run(root: Path, name: str, batch_id: str, statements: Sequence[Rule | Expectation], frame: DataFrame) -> list[Any]:
-    """Results in the order of the statements."""
+def _validate(
+    root: Path, name: str, batch_id: str, statements: Sequence[Rule | Expectation], measured: Mapping[str, float]
+) -> list[Any]:
+    """Results in the order of the statements; they are kept for the pages."""
     import great_expectations as gx
+    import pandas as pd
     from great_expectations.core.run_identifier import RunIdentifier
-    from great_expectations.core.validation_definition import ValidationDefinition
+    from great_expectations.data_context.types.resource_identifiers import (
+        ExpectationSuiteIdentifier,
+        ValidationResultIdentifier,
+    )
     from great_expectations.expectations.registry import get_expectation_impl
 
     context = _context(root)
     with _quiet():
         data = context.get_datasource(STAGED).get_asset(STAGED).get_batch_definition(STAGED)
-        suite = context.suites.add_or_update(gx.ExpectationSuite(name=name))
+        suite = gx.ExpectationSuite(name=name)
         suite.expectations = [
-            get_expectation_impl(name)(**arguments, meta={"order": i, "says": s.says}, notes=s.says)
+            get_expectation_impl(kind)(**arguments, meta={"order": i, "says": s.says}, notes=s.says)
             for i, s in enumerate(statements)
-            for name, arguments in [translated(s)]
+            for kind, arguments in [translated(s)]
         ]
-        suite.save()
-        definition = context.validation_definitions.add_or_update(
-            ValidationDefinition(name=name, data=data, suite=suite)
+        if name not in {known.name for known in context.suites.all()}:
+            context.suites.add(suite)
+        batch = data.get_batch({"dataframe": pd.DataFrame([measured])})
+        result = batch.validate(suite, result_format="BASIC")
+        run = RunIdentifier(run_name=batch_id)
+        result.meta |= {"run_id": run, "validation_time": run.run_time}
+        identifier = ExpectationSuiteIdentifier(name)
+        context.validation_results_store.store_validation_results(
+            suite_validation_result=result,
+            suite_validation_result_identifier=ValidationResultIdentifier(identifier, run, STAGED),
+            expectation_suite_identifier=identifier,
         )
-        checkpoint = context.checkpoints.add_or_update(
-            gx.Checkpoint(
-                name=name, validation_definitions=[definition], result_format={"result_format": "BOOLEAN_ONLY"}
-            )
-        )
-        outcome = checkpoint.run(batch_parameters={"dataframe": frame}, run_id=RunIdentifier(run_name=batch_id))
-    (validation,) = outcome.run_results.values()
-    return sorted(validation.results, key=lambda r: r.expectation_config.meta["order"])
+    return sorted(result.results, key=lambda r: r.expectation_config.meta["order"])
+
+
+def _kept(root: Path) -> Path:
+    return root / "gx" / "uncommitted" / "validations"
+
+
+def _site(root: Path) -> Path:
+    return root / "gx" / "uncommitted" / "data_docs" / "local_site"
 
 
 def _context(root: Path) -> Any:
@@ -234,24 +280,41 @@ def _context(root: Path) -> Any:
 
 @cache
 def _project(root: Path) -> Any:
+    """A project in memory but for its results and pages: a killed run leaves no half of a suite."""
     with _quiet():
         import great_expectations as gx
-        from great_expectations.data_context.types.base import ProgressBarsConfig
+        from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig
 
-        root.mkdir(parents=True, exist_ok=True)
-        context = gx.get_context(mode="file", project_root_dir=str(root))
-        context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-        sources = context.data_sources.all()
-        if STAGED not in sources or STAGED not in {asset.name for asset in sources[STAGED].assets}:
-            # One asset for all tables: each new one writes the whole configuration again. What refers to those of older
-            # warehouses, one for each table, is made anew.
-            for stale in ("validation_definitions", "checkpoints"):
-                for path in (root / "gx" / stale).rglob("*.json"):
-                    path.unlink()
-            source = context.data_sources.add_or_update_spark(STAGED, persist=False)
-            source.add_dataframe_asset(STAGED).add_batch_definition_whole_dataframe(STAGED)
-            # Its template of comments would be parsed anew at every look at a setting.
-            (root / "gx" / "uncommitted" / "config_variables.yml").write_text("{}\n")
+        def in_memory(store: str) -> dict[str, Any]:
+            return {"class_name": store, "store_backend": {"class_name": "InMemoryStoreBackend"}}
+
+        def in_files(folder: Path) -> dict[str, Any]:
+            folder.mkdir(parents=True, exist_ok=True)
+            return {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)}
+
+        stores = {
+            "expectations_store": in_memory("ExpectationsStore"),
+            "validation_definition_store": in_memory("ValidationDefinitionStore"),
+            "checkpoint_store": in_memory("CheckpointStore"),
+            "results_store": {"class_name": "ValidationResultsStore", "store_backend": in_files(_kept(root))},
+        }
+        pages = {
+            "class_name": "SiteBuilder",
+            "store_backend": in_files(_site(root)),
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        }
+        config = DataContextConfig(
+            stores=stores,
+            expectations_store_name="expectations_store",
+            validation_results_store_name="results_store",
+            checkpoint_store_name="checkpoint_store",
+            data_docs_sites={"local_site": pages},
+            progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
+            analytics_enabled=False,
+        )
+        context = gx.get_context(mode="ephemeral", project_config=config)
+        source = context.data_sources.add_pandas(STAGED)
+        source.add_dataframe_asset(STAGED).add_batch_definition_whole_dataframe(STAGED)
         return context
 
 

@@ -28,7 +28,7 @@ from lakehouse.intake.files import FileReport
 from lakehouse.promotion import changes, gate, quarantine, rebuilt, watch
 from lakehouse.promotion.gate import Finding
 from lakehouse.promotion.stage import stage_files, stage_rows
-from lakehouse.promotion.staged import Staged
+from lakehouse.promotion.staged import Staged, files_in
 from lakehouse.store import arrow, delta, log, versions
 from lakehouse.store.lake import Lake, new_id
 from lakehouse.store.locks import locked
@@ -165,7 +165,7 @@ def _evaluate(lake: Lake, staged: Staged, journal: Journal) -> list[Finding]:
     findings = gate.check(
         lake.warehouse / "ops",
         table,
-        staged.rows(lake, "accepted"),
+        staged.paths("accepted"),
         counts,
         batch_id=staged.batch_id,
         unique_grain=unique,
@@ -292,7 +292,7 @@ def _files(lake: Lake, staged: Staged) -> list[Path]:
     if folder.is_dir() and any(field.personal for field in table.fields):
         folder = staged.folder / "finished"
         _finished(lake, table, staged.rows(lake, "accepted")).write.parquet(str(folder))
-    return sorted(folder.glob("*.parquet"))
+    return files_in(folder)
 
 
 def _finished(lake: Lake, table: Table, rows: DataFrame) -> DataFrame:

@@ -30,7 +30,7 @@ from lakehouse.declare.table import LINEAGE_COLUMNS, Field, Step, Table
 from lakehouse.errors import UsageError
 from lakehouse.intake.feeds import Feed
 from lakehouse.intake.records import RESCUED
-from lakehouse.promotion.staged import GROUP, Staged, outcome_folder
+from lakehouse.promotion.staged import GROUP, Staged, files_in, outcome_folder
 from lakehouse.store import arrow, delta, log
 from lakehouse.store.lake import Lake
 
@@ -234,7 +234,7 @@ def keep(lake: Lake, table: Table, journal: Journal, folder: Path, *, again: boo
     A row that is refused again for other reasons waits for those. `again` says that a part of it may be done already.
     """
     quarantine, path = quarantine_of(table), outcome_folder(folder, "quarantined")
-    has_rows, repeats = path.is_dir(), journal.notes["repeats"] or again
+    has_rows, repeats = bool(files_in(path)), journal.notes["repeats"] or again
     if not has_rows and not (repeats and log.exists(lake, quarantine.name)):
         return
     rows = _refused_rows(lake, quarantine, path, journal) if has_rows else _schema(quarantine).empty_table()

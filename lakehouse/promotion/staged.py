@@ -57,6 +57,10 @@ class Staged:
             return lake.spark.createDataFrame([], self.schema)
         return lake.spark.read.schema(self.schema).parquet(str(self.path(outcome)))
 
+    def paths(self, outcome: str) -> list[Path]:
+        """The files of the staged rows of one outcome."""
+        return files_in(self.path(outcome))
+
     def parts(self, outcome: str) -> dataset.Dataset:
         """The staged rows of one outcome as files, for small questions without Spark."""
         return dataset.dataset(self.path(outcome), format="parquet")
@@ -80,6 +84,11 @@ class Staged:
     def has_money(self) -> bool:
         """Whether the money of the rows is accounted for."""
         return self.step.amount is not None and self.step.table.amount is not None
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The Parquet files of a staging folder; none where there is no folder."""
+    return sorted(folder.glob("*.parquet"))
 
 
 def outcome_folder(folder: Path, outcome: str) -> Path:

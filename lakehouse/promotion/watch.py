@@ -166,7 +166,7 @@ def _codes(table: Table) -> dict[str, str]:
 
 def _about_codes(table: Table) -> set[str]:
     """The rules about codes: those of a closed vocabulary, and keys that another table must know."""
-    return {r.name for r in table.row_rules if r.reference or (r.kind == "one_of" and r.checked == r.columns[0])}
+    return {r.name for r in table.row_rules if r.reference or r.kind == "one_of"}
 
 
 def _take_accepted(table: Table, rows: pa.Table, of: Callable[[Mapping[str, Any]], Profile]) -> None:

@@ -18,6 +18,8 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from pyarrow import dataset, parquet
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
 
 from lakehouse.declare.table import Table
 from lakehouse.store import log
@@ -26,6 +28,14 @@ from lakehouse.store.lake import Lake
 
 CHECKED = dataset.ParquetFragmentScanOptions(page_checksum_verification=True)
 """The checksum of every page is compared: a flipped bit is seldom an error by itself."""
+
+
+def to_spark(spark: SparkSession, rows: pa.Table, schema: StructType | None = None) -> DataFrame:
+    """Rows in memory as a frame, each column in one chunk.
+
+    Spark 4.2.0 takes an empty chunk for the end of the rows and leaves out what comes after it.
+    """
+    return spark.createDataFrame(rows.combine_chunks(), schema)
 
 
 def count(lake: Lake, table: Table, version: int | None = None) -> int:

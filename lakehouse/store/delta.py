@@ -24,7 +24,7 @@ import pyarrow as pa
 from delta.exceptions import DeltaConcurrentModificationException
 from delta.tables import DeltaTable
 from deltalake.exceptions import CommitFailedError
-from deltalake.transaction import AddAction, CommitProperties, Transaction
+from deltalake.transaction import AddAction, CommitProperties, Transaction, create_table_with_add_actions
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
@@ -33,7 +33,7 @@ from pyspark.sql.types import BooleanType, StructField, StructType
 from lakehouse.declare.conform import quoted
 from lakehouse.declare.table import Table
 from lakehouse.errors import CommitRefused, UsageError
-from lakehouse.store import parquet_files
+from lakehouse.store import arrow, parquet_files
 from lakehouse.store.lake import Lake
 from lakehouse.store.locks import locked
 from lakehouse.store.log import commits, exists, head, stored, transaction
@@ -42,6 +42,7 @@ METADATA_CONF = "spark.databricks.delta.commitInfo.userMetadata"
 TRANSACTION = "spark.databricks.delta.write.txnAppId", "spark.databricks.delta.write.txnVersion"
 WRITER = "shoplake"
 KEY = "shoplake.key"
+"""Property that named a table's key before its commits did."""
 DELETE_FLAG = "_vanished"
 
 
@@ -83,23 +84,31 @@ def append(lake: Lake, table: Table, files: Sequence[Path], metadata: Mapping[st
     """
     with locked(lake, table.name):
         evolve(lake, table)
-        if not exists(lake, table.name):
-            _create_empty(lake, table)
-        found = deltalake.DeltaTable(lake.path(table))
+        found = deltalake.DeltaTable(lake.path(table)) if exists(lake, table.name) else None
         number = (metadata or {}).get("number")
-        if number is not None and (found.transaction_version(WRITER) or 0) >= number:
+        if found and number is not None and (found.transaction_version(WRITER) or 0) >= number:
             raise _refused(table, _last_batch(lake, table))
         added = [_moved(lake, table, file) for file in files]
         told: dict[str, Any] = {"operationMetrics": _metrics(added)}
         if metadata is not None:
-            told["userMetadata"] = _text(metadata)
+            told["userMetadata"] = _text(table, metadata)
         properties = CommitProperties(
             custom_metadata=told,
             max_commit_retries=0,  # nobody else commits while the table is held
             app_transactions=None if number is None else [Transaction(WRITER, number)],
         )
         try:
-            found.create_write_transaction([*added], "append", found.schema(), commit_properties=properties)
+            if found:
+                found.create_write_transaction([*added], "append", found.schema(), commit_properties=properties)
+            else:
+                create_table_with_add_actions(
+                    lake.path(table),
+                    deltalake.Schema.from_json(table.schema.json()),
+                    added,
+                    description=table.meaning,
+                    configuration=_properties(table),
+                    commit_properties=properties,
+                )
         except CommitFailedError as error:
             raise _refused(table, _last_batch(lake, table)) from error
 
@@ -123,20 +132,11 @@ def append_table(lake: Lake, table: Table, rows: pa.Table, metadata: Mapping[str
         append(lake, table, [file], metadata)
 
 
-def _create_empty(lake: Lake, table: Table) -> None:
-    deltalake.DeltaTable.create(
-        lake.path(table),
-        deltalake.Schema.from_json(table.schema.json()),
-        description=table.meaning,
-        configuration=_properties(table),
-        raise_if_key_not_exists=False,  # one of the properties is ours
-    )
-
-
 def _moved(lake: Lake, table: Table, file: Path) -> AddAction:
     """A file at its place in the table, as the log tells of it."""
     told = parquet_files.statistics(file, table.skipping_columns)
     place = Path(lake.path(table), f"part-{uuid4().hex}.parquet")
+    place.parent.mkdir(parents=True, exist_ok=True)
     file.rename(place)
     at = place.stat()
     return AddAction(place.name, at.st_size, {}, int(at.st_mtime * 1000), True, json.dumps(told))
@@ -194,18 +194,24 @@ def keep_quarantine(lake: Lake, table: Table, rows: pa.Table, released: Sequence
     with locked(lake, table.name):
         evolve(lake, table)
         gone = pa.table({"_row_id": pa.array(released, pa.string()), "_step": pa.repeat(step, len(released))})
-        flagged = [
-            part.append_column(DELETE_FLAG, pa.repeat(pa.scalar(flag), len(part)))
-            for part, flag in ((rows, False), (gone, True))
-        ]
         on = " AND ".join(f"t.{c} <=> s.{c}" for c in table.key)
-        schema = StructType([*table.schema, StructField(DELETE_FLAG, BooleanType())])
-        source = lake.spark.createDataFrame(pa.concat_tables(flagged, promote_options="default"), schema)
+        source = flagged(lake, table, rows, gone)
         merger = DeltaTable.forPath(lake.spark, lake.path(table)).alias("t").merge(source.alias("s"), on)
         merger = merger.whenMatchedDelete(f"s.{DELETE_FLAG}")
         values: dict[str, Any] = {f"`{c}`": f"s.`{c}`" for c in table.all_columns}
         merger = merger.whenMatchedUpdate("NOT (t._errors <=> s._errors)", {"_errors": "s._errors"})
         merger.whenNotMatchedInsert(f"NOT s.{DELETE_FLAG}", values).execute()
+
+
+def flagged(lake: Lake, table: Table, kept: pa.Table, lost: pa.Table) -> DataFrame:
+    """Rows of a table as a merge takes them, and with `_vanished` keys of those that it shall lose."""
+    parts = [
+        part.append_column(DELETE_FLAG, pa.repeat(pa.scalar(flag), len(part)))
+        for part, flag in ((kept, False), (lost, True))
+    ]
+    rows = pa.concat_tables(parts, promote_options="default")
+    schema = StructType([*table.schema, StructField(DELETE_FLAG, BooleanType())])
+    return arrow.to_spark(lake.spark, rows, schema)
 
 
 def update(lake: Lake, table: Table, where: str, values: Mapping[str, str]) -> int:
@@ -225,7 +231,9 @@ def evolve(lake: Lake, table: Table) -> None:
     if not held.types:
         return
     anew = f"build it again from what is stored below it: run with --rebuild {table.name}"
-    if (key := held.properties.get(KEY)) not in (None, ",".join(table.key)):
+    stands = head(lake, table.name)
+    key = stands.told.get("key", held.properties.get(KEY)) if stands else None
+    if key not in (None, ",".join(table.key)):
         raise UsageError(f"{table.name}: its key was {key} and is declared {','.join(table.key)}; {anew}")
     declared = {f.name: f.dataType.simpleString() for f in table.schema}
     if missing := [f for f in table.schema if f.name not in held.types]:
@@ -285,7 +293,6 @@ def _create(lake: Lake, table: Table, rows: DataFrame) -> None:
 
 def _properties(table: Table) -> dict[str, str]:
     properties = {
-        KEY: ",".join(table.key),
         "delta.enableChangeDataFeed": "true",
         "delta.enableDeletionVectors": "false",
         "delta.dataSkippingStatsColumns": ",".join(table.skipping_columns),
@@ -299,7 +306,7 @@ def _metadata(lake: Lake, table: Table, metadata: Mapping[str, Any] | None) -> I
     if metadata is None:
         yield
         return
-    carried = {METADATA_CONF: _text(metadata)}
+    carried = {METADATA_CONF: _text(table, metadata)}
     if "number" in metadata:
         carried |= dict(zip(TRANSACTION, (WRITER, str(metadata["number"])), strict=True))
     for name, value in carried.items():
@@ -313,9 +320,10 @@ def _metadata(lake: Lake, table: Table, metadata: Mapping[str, Any] | None) -> I
             lake.spark.conf.unset(name)
 
 
-def _text(metadata: Mapping[str, Any]) -> str:
-    """The progress as a commit carries it: with the batch first, by which `log` knows it."""
-    return json.dumps({"batch_id": metadata["batch_id"], **{k: v for k, v in metadata.items() if k != "batch_id"}})
+def _text(table: Table, metadata: Mapping[str, Any]) -> str:
+    """The progress as a commit carries it, and the table's key: with the batch first, by which `log` knows it."""
+    rest = {name: value for name, value in metadata.items() if name != "batch_id"}
+    return json.dumps({"batch_id": metadata["batch_id"], **rest, "key": ",".join(table.key)})
 
 
 def lineage_of(table: Table) -> set[str]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 LONGEST_BOUND = 32
-"""Characters of a text that may stand as a bound of a file's values, as in Delta."""
+"""Characters of a text that stand as a bound of a file's values, as in Delta."""
 
 
 def write(rows: pa.Table, path: Path) -> None:
@@ -23,32 +23,42 @@ def write(rows: pa.Table, path: Path) -> None:
 def statistics(path: Path, columns: Sequence[str]) -> dict[str, Any]:
     """What Delta keeps of a file (protocol, "Per-file Statistics"): rows, and bounds and nulls of some columns.
 
-    Bounds are given of whole numbers, days, moments and short texts; of others, and where the footer has none, a
-    reader looks into the file.
+    Bounds are of whole numbers, days, moments and texts. Where those of one column cannot be told none are: delta-rs
+    (1.6.6) takes a bound that is missing beside others for null, and the file for one without the rows asked for.
     """
     footer = parquet.read_metadata(path)
-    told: dict[str, Any] = {"numRecords": footer.num_rows, "minValues": {}, "maxValues": {}, "nullCount": {}}
     places = {footer.schema.column(n).path: n for n in range(footer.num_columns)}
-    for name in columns:
-        if name not in places:
-            continue
-        groups = [footer.row_group(n).column(places[name]).statistics for n in range(footer.num_row_groups)]
-        if not groups or any(each is None or not each.has_null_count for each in groups):
-            continue
-        told["nullCount"][name] = sum(each.null_count for each in groups)
-        filled = [each for each in groups if each.num_values]
-        if filled and all(each.has_min_max for each in filled):
-            with suppress(OverflowError, ValueError):  # a moment that Python cannot express
-                low, high = min(each.min for each in filled), max(each.max for each in filled)
-                if _is_bound(low) and _is_bound(high):
-                    told["minValues"][name], told["maxValues"][name] = _json(low), _json(high, is_max=True)
-    return told
+    bounds: dict[str, dict[str, Any]] = {"minValues": {}, "maxValues": {}, "nullCount": {}}
+    with suppress(_Untold, OverflowError, ValueError):  # also a moment that Python cannot express
+        for name in columns:
+            if name not in places:
+                raise _Untold
+            low, high, nulls = _bounds([footer.row_group(n).column(places[name]) for n in range(footer.num_row_groups)])
+            bounds["nullCount"][name] = nulls
+            if low is not None:
+                bounds["minValues"][name], bounds["maxValues"][name] = low, high
+        return {"numRecords": footer.num_rows, **bounds}
+    return {"numRecords": footer.num_rows}
 
 
-def _is_bound(value: Any) -> bool:
-    if isinstance(value, str):
-        return len(value) <= LONGEST_BOUND
-    return isinstance(value, int | date) and not isinstance(value, bool)
+class _Untold(Exception):
+    """The footer does not tell the bounds of a column."""
+
+
+def _bounds(chunks: Sequence[parquet.ColumnChunkMetaData]) -> tuple[Any, Any, int]:
+    """The least and the greatest value as the log writes them, None without a value, and the number of nulls."""
+    told = [chunk.statistics for chunk in chunks]
+    if any(each is None or not each.has_null_count or (each.num_values and not each.has_min_max) for each in told):
+        raise _Untold
+    nulls, filled = sum(each.null_count for each in told), [each for each in told if each.num_values]
+    if not filled:
+        return None, None, nulls
+    low, high = min(each.min for each in filled), max(each.max for each in filled)
+    if not isinstance(low, str | int | date) or isinstance(low, bool):
+        raise _Untold
+    if isinstance(low, str):
+        return low[:LONGEST_BOUND], high if len(high) <= LONGEST_BOUND else high[:LONGEST_BOUND] + chr(0x10FFFF), nulls
+    return _json(low), _json(high, is_max=True), nulls
 
 
 def _json(value: Any, *, is_max: bool = False) -> Any:

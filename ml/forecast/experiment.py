@@ -22,6 +22,7 @@ from gold.demand import (
 from gold.sales import sales_by_country, sales_daily
 from gold.vocabulary import as_declared
 from lakehouse.declare.table import Read, Table
+from lakehouse.store.arrow import to_spark
 from ml.core.experiment import Experiment, Frames, Output, Served
 from ml.core.shop import DELISTED, listings, main_currency
 from ml.forecast.frames import Forecast
@@ -157,8 +158,7 @@ def _table(rows: pd.DataFrame, served: Served, frames: Frames, table: Table) -> 
     for place in nulls:  # a column without any value has no type of its own
         name = made.column_names[place]
         made = made.set_column(place, name, made.column(place).cast(pa.string()))
-    frame = spark.createDataFrame(made)
-    return as_declared(served.stamp(frame), table)
+    return as_declared(served.stamp(to_spark(spark, made)), table)
 
 
 _SERIES = (

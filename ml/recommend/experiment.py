@@ -19,6 +19,7 @@ from gold.recommend import (
 )
 from gold.vocabulary import as_declared
 from lakehouse.declare.table import Read, Table
+from lakehouse.store.arrow import to_spark
 from ml.core.experiment import Experiment, Frames, Output, Served
 from ml.recommend.candidates.als import Factors, Floats
 from ml.recommend.candidates.pool import TASKS
@@ -128,7 +129,8 @@ def metrics(served: Served, frames: Frames) -> DataFrame:
 
 
 def _table(rows: pl.DataFrame, known: Known, served: Served, frames: Frames, table: Table) -> DataFrame:
-    frame = frames["order_lines"].sparkSession.createDataFrame(rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    spark = frames["order_lines"].sparkSession
+    frame = to_spark(spark, rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
     return as_declared(served.stamp(frame.withColumn("shop_id", F.lit(known.shop_id))), table)
 
 

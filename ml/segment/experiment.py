@@ -11,6 +11,7 @@ from gold.customers import customer_segments, segment_moves, segment_profiles
 from gold.measures import NO_CUSTOMER, NOT_A_PRODUCT_SALE
 from gold.vocabulary import as_declared
 from lakehouse.declare.table import Read
+from lakehouse.store.arrow import to_spark
 from ml.core.experiment import Experiment, Frames, Output, Served
 from ml.core.shop import up_to_today
 from ml.segment.features import describe
@@ -77,7 +78,7 @@ def _scored(served: Served, customers: DataFrame) -> DataFrame:
     made = pa.Table.from_pandas(served.model.predict(known.to_pandas()), preserve_index=False)
     for name in made.column_names:
         known = known.append_column(name, made[name])
-    return customers.sparkSession.createDataFrame(known)
+    return to_spark(customers.sparkSession, known)
 
 
 EXPERIMENT = Experiment(

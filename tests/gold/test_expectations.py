@@ -18,6 +18,7 @@ from ml.core import scoring
 from ml.families import FAMILIES
 from silver import TABLES as SILVER
 from silver import feedback
+from tests.integration.warehouse import as_files
 
 Row = dict[str, Any]
 TABLES = {
@@ -47,7 +48,8 @@ def verdicts(spark: SparkSession, root: Path, table: Table, *given: Row) -> dict
     names = table.schema.names
     rows = spark.createDataFrame([tuple(row.get(name) for name in names) for row in given], table.schema)
     counts = {"rows_accepted": len(given), "rows_quarantined": 0}
-    return {found.expectation: found for found in gate.check(root, table, rows, counts, batch_id="a batch")}
+    files = as_files(rows, root)
+    return {found.expectation: found for found in gate.check(root, table, files, counts, batch_id="a batch")}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,8 @@ def test_three_honest_ratings_of_five_stars_pass(spark: SparkSession, tmp_path: 
     names = table.schema.names
     frame = spark.createDataFrame([tuple(row.get(name) for name in names) for row in rows], table.schema)
     frame = frame.selectExpr("*", "CAST(NULL AS STRING) AS _untyped")
-    findings = gate.check(tmp_path, table, frame, {"rows_accepted": 3, "rows_quarantined": 0}, batch_id="a batch")
+    counts = {"rows_accepted": 3, "rows_quarantined": 0}
+    findings = gate.check(tmp_path, table, as_files(frame, tmp_path), counts, batch_id="a batch")
     assert len(findings) > 5
     assert [str(finding) for finding in findings if not finding.passed] == []
 

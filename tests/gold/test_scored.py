@@ -14,6 +14,7 @@ from lakehouse.declare.table import Table
 from lakehouse.promotion import gate
 from ml.core import scoring
 from ml.families import FAMILIES
+from tests.integration.warehouse import as_files
 
 TABLES = {step.table.name: step.table for step in scoring.declared(FAMILIES)}
 
@@ -41,7 +42,8 @@ def test_the_gate_blocks_a_row_without_its_key(
     root = tmp_path_factory.getbasetemp() / "scored"
     empty = spark.createDataFrame([[None] * len(table.schema)], table.schema)
     counts = {"rows_accepted": 1, "rows_quarantined": 0}
-    findings = gate.check(root, table, empty, counts, batch_id="a batch", unique_grain=False)
+    files = as_files(empty, root)
+    findings = gate.check(root, table, files, counts, batch_id="a batch", unique_grain=False)
     refused = {finding.expectation for finding in findings if not finding.passed}
     required = {rule.name for rule in table.row_rules if rule.name.endswith(".not_null")}
     assert "shop_id.not_null" in required

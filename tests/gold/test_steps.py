@@ -28,6 +28,7 @@ from silver import (
     promotions,
     stock_levels,
 )
+from tests.integration.warehouse import as_files
 
 Given = Callable[..., DataFrame]
 Tables = Mapping[str, DataFrame]
@@ -277,5 +278,6 @@ def test_the_gate_passes_good_rows_and_blocks_wrong_and_repeated_ones(
 
 def _refused(root: Path, table: Table, rows: DataFrame) -> set[str]:
     counts = {"rows_accepted": 1, "rows_quarantined": 0}
-    findings = gate.check(root, table, rows, counts, batch_id="a batch", unique_grain=True)
+    files = as_files(rows, root)
+    findings = gate.check(root, table, files, counts, batch_id="a batch", unique_grain=True)
     return {finding.expectation for finding in findings if not finding.passed}

@@ -12,6 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
@@ -20,6 +21,7 @@ from rich.console import Console
 
 from jobs.steps import ALL, FEEDS
 from lakehouse.declare.table import Step, Table
+from lakehouse.promotion.staged import files_in
 from lakehouse.run.console import run_shown
 from lakehouse.run.options import choose
 from lakehouse.run.runner import Report
@@ -62,6 +64,13 @@ def put(lake: Lake, table: Table, rows: DataFrame, metadata: dict[str, Any] | No
     """Rows in a table, as if the road had brought them."""
     schema = to_arrow_schema(table.schema, timezone="UTC")
     delta.append_table(lake, table, rows.select(*table.all_columns).toArrow().cast(schema), metadata)
+
+
+def as_files(rows: DataFrame, folder: Path) -> list[Path]:
+    """Rows as they lie in staging, in a folder of their own below another."""
+    made = folder / uuid4().hex
+    rows.write.parquet(str(made))
+    return files_in(made)
 
 
 def done(report: Report) -> Report:

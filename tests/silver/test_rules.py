@@ -2,16 +2,18 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DateType, DoubleType, StringType, StructField, StructType
 
 from lakehouse.declare.rules import Rule, known_marker
 from lakehouse.declare.table import Table
+from lakehouse.promotion.gate import measure, rows_in
 from silver import STEPS
+from tests.integration.warehouse import as_files
 
 TABLES = {step.table.name: step.table for step in STEPS}
 AT = datetime(2024, 3, 1, tzinfo=UTC)
@@ -84,7 +86,9 @@ def failing_row(rule: Rule, table: Table) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
-def test_every_rule_catches_a_failing_row_and_lets_an_empty_one_pass(spark: SparkSession, table: Table) -> None:
+def test_every_rule_catches_a_failing_row_and_lets_an_empty_one_pass(
+    spark: SparkSession, table: Table, tmp_path: Path
+) -> None:
     rules = table.row_rules
     markers = [StructField(known_marker(r.columns[0]), BooleanType()) for r in rules if r.reference is not None]
     schema = StructType([*table.schema.fields, StructField("_untyped", StringType()), *markers])
@@ -95,18 +99,9 @@ def test_every_rule_catches_a_failing_row_and_lets_an_empty_one_pass(spark: Spar
     assert caught == {rule.name for rule in rules}
     passes_empty = {rule.name for n, rule in enumerate(rules) if not verdicts[-1][n]}
     assert passes_empty == {rule.name for rule in rules if not rule.name.endswith(".not_null")}
-
-
-@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
-def test_what_the_gate_derives_says_the_same_as_the_split(spark: SparkSession, table: Table) -> None:
-    derived = [(rule, rule.derives) for rule in table.row_rules if rule.derives is not None]
-    if not derived:
-        return
-    names = table.schema.names
-    given = [*(failing_row(rule, table) for rule, _ in derived), {}]
-    staged = spark.createDataFrame([tuple(row.get(name) for name in names) for row in given], table.schema)
-    same = [(F.coalesce(~derives(), F.lit(False)) == rule.breaks()).alias(rule.name) for rule, derives in derived]
-    assert all(all(row) for row in staged.select(*same).collect())
+    with rows_in(as_files(staged, tmp_path)) as files:
+        by_gate = measure(files, rules)
+    assert by_gate == {rule.name: sum(row[n] for row in verdicts) for n, rule in enumerate(rules)}
 
 
 def test_no_failing_row_is_kept_for_a_rule_that_is_gone() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
@@ -70,6 +71,12 @@ def test_rows_are_those_that_spark_reads_before_and_after_a_checkpoint(lake: Lak
 def test_changed_amounts_are_those_of_one_commit(lake: Lake) -> None:
     _add(lake, 0, 4)
     delta.update(lake, TABLE, "id = 1", {"amount": "amount + 100"})
-    assert arrow.changed_amounts(lake, TABLE, "amount", 1) == {"insert": Decimal("1.50")}
+    assert arrow.changed_amounts(lake, TABLE, "amount", 0) == {"insert": Decimal("1.50")}
     before, after = Decimal("0.25"), Decimal("100.25")
-    assert arrow.changed_amounts(lake, TABLE, "amount", 2) == {"update_preimage": before, "update_postimage": after}
+    assert arrow.changed_amounts(lake, TABLE, "amount", 1) == {"update_preimage": before, "update_postimage": after}
+
+
+def test_rows_after_an_empty_chunk_reach_spark(spark: SparkSession) -> None:
+    given = pa.table({"n": [1, 2]})
+    parts = pa.concat_tables([given, given.slice(0, 0), pa.table({"n": [3]})])
+    assert sorted(row.n for row in arrow.to_spark(spark, parts).collect()) == [1, 2, 3]
