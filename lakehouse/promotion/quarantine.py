@@ -254,7 +254,9 @@ def keep(lake: Lake, table: Table, journal: Journal, folder: Path, *, again: boo
         if row["_row_id"] not in set(ids) and (computed is None or row[GROUP] in computed)
     ]
     if differ or released:
-        delta.keep_quarantine(lake, quarantine, rows.take([*new, *differ]), released, journal.step)
+        delta.keep_quarantine(
+            lake, quarantine, rows.take(pa.array([*new, *differ], pa.int64())), released, journal.step
+        )
     elif new:
         delta.append_table(lake, quarantine, rows.take(new))
 

@@ -12,6 +12,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from pyarrow import dataset
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
@@ -32,9 +33,10 @@ from lakehouse.promotion.staged import (
     SPELLINGS,
     STAGED_OUTCOMES,
     Staged,
+    files_in,
     outcome_folder,
 )
-from lakehouse.store import delta, log
+from lakehouse.store import delta, log, parquet_files
 from lakehouse.store.lake import Lake
 
 READING = "reading", "2"
@@ -212,13 +214,13 @@ def _finds_no_group(lake: Lake, staged: Staged) -> bool:
             if _has_lost_keys(lake, staged, rule.reference, rule.columns[0]):
                 return False
             found.append(quarantine.waiting_groups(lake, step, rule.name))
-    path = str(staged.folder / "groups")
+    folder = staged.folder / "groups"
     if not found:
         return True
-    found_groups = reduce(DataFrame.unionByName, found).distinct()
-    found_groups.withColumn(GROUP, F.to_json(F.struct(*names))).write.parquet(path)
-    staged.groups = lake.spark.read.parquet(path).drop(GROUP)
-    return staged.groups.isEmpty()
+    groups = reduce(DataFrame.unionByName, found).distinct()
+    groups.withColumn(GROUP, F.to_json(F.struct(*names))).write.parquet(str(folder))
+    staged.groups = parquet_files.read(lake.spark, files_in(folder), groups.schema)
+    return not dataset.dataset(folder, format="parquet").count_rows()
 
 
 def _is_changed(staged: Staged, name: str) -> bool:
@@ -266,7 +268,7 @@ def _changes(lake: Lake, staged: Staged, read: Read) -> DataFrame:
     if before < 0:
         return _all_rows(lake, staged, read)
     feed = delta.changes(lake, read.table, before, staged.versions[name])
-    return _scoped(feed.drop("_commit_timestamp"), read)
+    return _scoped(feed, read)
 
 
 def _all_rows(lake: Lake, staged: Staged, read: Read) -> DataFrame:

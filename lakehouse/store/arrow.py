@@ -19,6 +19,7 @@ from deltalake.exceptions import DeltaError
 from pyarrow import dataset, parquet
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from lakehouse.declare.table import Table
@@ -28,6 +29,9 @@ from lakehouse.store.lake import Lake
 
 CHECKED = dataset.ParquetFragmentScanOptions(page_checksum_verification=True)
 """The checksum of every page is compared: a flipped bit is seldom an error by itself."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Changes in larger files are left to Spark: these are in memory at once."""
+_CHANGED = (pa.field("_change_type", pa.string()), pa.field("_commit_version", pa.int64()))
 
 
 def to_spark(spark: SparkSession, rows: pa.Table, schema: StructType | None = None) -> DataFrame:
@@ -129,15 +133,49 @@ def _unreadable(lake: Lake, table: Table) -> str | None:
     return None
 
 
+def changes(lake: Lake, table: Table, after: int, until: int) -> pa.Table | None:
+    """The rows that changed in versions `after` < v <= `until`, with `_change_type` and `_commit_version`.
+
+    None where they may be too many to be held, or a commit is no longer in the log. Columns that a file lacks are null.
+    """
+    versions = range(after + 1, until + 1)
+    if set(versions) - set(log.versions(lake, table.name)[0]):
+        return None
+    if sum(log.bytes_changed(lake, table.name, version) for version in versions) > MOST_BYTES:
+        return None
+    found = [_changed_rows(lake, table, version, list(table.all_columns)) for version in versions]
+    with _told(lake, table):
+        return pa.concat_tables([pa.Table.from_batches(batches, schema) for schema, batches in found])
+
+
+def _changed_rows(
+    lake: Lake, table: Table, version: int, columns: Sequence[str]
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """The rows that one commit changed: those in its files of changes, else those in the files it added and removed
+    (protocol, "Reading Change Data Files").
+    """
+    stored = to_arrow_schema(table.schema, timezone="UTC")
+    schema = pa.schema([*(stored.field(name) for name in columns), *_CHANGED])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for kind, file in log.changed_files(lake, table.name, version):
+            given = schema if kind is None else pa.schema([stored.field(name) for name in columns])
+            rows = dataset.dataset(str(file), given, format="parquet").scanner(fragment_scan_options=CHECKED)
+            for batch in rows.to_batches():
+                at = pa.repeat(pa.scalar(version, pa.int64()), len(batch))
+                kinds = batch["_change_type"] if kind is None else pa.repeat(pa.scalar(kind), len(batch))
+                own = [batch[name] for name in columns]
+                yield pa.RecordBatch.from_arrays([*own, kinds, at], schema=schema)
+
+    return schema, batches()
+
+
 def changed_amounts(lake: Lake, table: Table, amount: str, version: int) -> dict[str, Decimal]:
     """The sum of a column of money over the rows that one commit changed, by `_change_type` of the change feed."""
-    feed = DeltaTable(lake.path(table)).load_cdf(version, version, columns=["_change_type", amount])
     sums: dict[str, Decimal] = defaultdict(Decimal)
-    for batch in pa.RecordBatchReader.from_stream(feed):
-        rows = pa.Table.from_batches([batch])
-        # The feed's text comes as views, which pyarrow does not group by.
-        rows = rows.set_column(0, "_change_type", rows["_change_type"].cast(pa.string()))
-        kinds = rows.group_by("_change_type").aggregate([(amount, "sum")])
-        for kind, total in zip(*kinds.to_pydict().values(), strict=True):
-            sums[kind] += total or 0
+    with _told(lake, table):
+        for batch in _changed_rows(lake, table, version, [amount])[1]:
+            kinds = pa.Table.from_batches([batch]).group_by("_change_type").aggregate([(amount, "sum")])
+            for kind, total in zip(*kinds.to_pydict().values(), strict=True):
+                sums[kind] += total or 0
     return dict(sums)

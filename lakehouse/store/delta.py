@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 import deltalake
@@ -28,7 +29,7 @@ from deltalake.transaction import AddAction, CommitProperties, Transaction, crea
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import BooleanType, StructField, StructType
+from pyspark.sql.types import BooleanType, LongType, StringType, StructField, StructType
 
 from lakehouse.declare.conform import quoted
 from lakehouse.declare.table import Table
@@ -53,10 +54,14 @@ def read(lake: Lake, table: Table, version: int | None = None) -> DataFrame:
     """
     if (version is not None and version < 0) or (version is None and not exists(lake, table.name)):
         return lake.spark.createDataFrame([], table.schema)
-    reader = lake.spark.read.format("delta")
-    return _declared(
-        (reader if version is None else reader.option("versionAsOf", version)).load(lake.path(table)), table
-    )
+    found = deltalake.DeltaTable(lake.path(table), version)
+    if found.protocol().min_reader_version > 1:  # its files alone do not say what it holds
+        reader = lake.spark.read.format("delta").option("versionAsOf", found.version())
+        return _declared(reader.load(lake.path(table)), table)
+    schema = StructType.fromJson(json.loads(found.schema().to_json()))
+    named = pa.table(found.get_add_actions(flatten=True))["path"].to_pylist()
+    files = [Path(lake.path(table), unquote(name)) for name in named]
+    return _declared(parquet_files.read(lake.spark, files, schema), table)
 
 
 def next_number(lake: Lake, table: Table, after: int) -> int:
@@ -66,9 +71,12 @@ def next_number(lake: Lake, table: Table, after: int) -> int:
 
 def changes(lake: Lake, table: Table, after: int, until: int) -> DataFrame:
     """The rows that changed in versions `after` < v <= `until`, with Delta's `_change_type` and `_commit_version`."""
+    if (rows := arrow.changes(lake, table, after, until)) is not None:
+        kinds = [StructField("_change_type", StringType()), StructField("_commit_version", LongType())]
+        return arrow.to_spark(lake.spark, rows, StructType([*table.schema, *kinds]))
     feed = lake.spark.read.format("delta").option("readChangeFeed", "true")
     feed = feed.option("startingVersion", after + 1).option("endingVersion", until)
-    return _declared(feed.load(lake.path(table)), table)
+    return _declared(feed.load(lake.path(table)).drop("_commit_timestamp"), table)
 
 
 def _declared(rows: DataFrame, table: Table) -> DataFrame:

@@ -128,6 +128,26 @@ def files_of(lake: Lake, name: str, version: int) -> list[Path]:
     return [commit_file(lake, name, version), *(Path(lake.path(name), path) for path in added)]
 
 
+def changed_files(lake: Lake, name: str, version: int) -> list[tuple[str | None, Path]]:
+    """The files that hold what a commit changed, each with the kind of its rows: None where each row tells its own."""
+    actions = _changing(lake, name, version)
+    return [(kind, Path(lake.path(name), unquote(action["path"]))) for kind, action in actions]
+
+
+def bytes_changed(lake: Lake, name: str, version: int) -> int:
+    """How large those files are together."""
+    return sum(action.get("size") or 0 for _, action in _changing(lake, name, version))
+
+
+def _changing(lake: Lake, name: str, version: int) -> list[tuple[str | None, dict[str, Any]]]:
+    actions = _actions(lake, name, version)
+    if told := [(None, action["cdc"]) for action in actions if "cdc" in action]:
+        return [*told]
+    kinds = {"add": "insert", "remove": "delete"}
+    found = [(kinds[kind], action[kind]) for action in actions for kind in action if kind in kinds]
+    return [(kind, action) for kind, action in found if action["dataChange"]]
+
+
 def _actions(lake: Lake, name: str, version: int) -> list[dict[str, Any]]:
     file = commit_file(lake, name, version)
     try:

@@ -463,7 +463,9 @@ def test_a_flipped_bit_in_a_file_is_told_with_its_name_and_never_another_number(
     report = run(lake, deliver_payments(tmp_path / "in", 3), steps=STEPS, full=True)
     assert report.exit_code == 1
     message = report.errors[0][1]
-    assert message.startswith(f"silver.payments: its file {file} cannot be read (could not verify page integrity")
+    assert message.startswith("silver.payments: it")
+    assert "cannot be read (could not verify page integrity" in message
+    assert str(file) in message
     file.write_bytes(good)
     done(run(lake, tmp_path / "in", steps=STEPS))
 
