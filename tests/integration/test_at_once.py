@@ -7,18 +7,24 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from jobs.steps import ALL
+from lakehouse.accounts import releases
 from lakehouse.errors import LockTimeout
+from lakehouse.store.lake import Lake
 from lakehouse.store.locks import locked
+from synthetic.shop import Shop
 from tests.integration.contesting_writer import ROWS
-from tests.integration.warehouse import deliver_lines, done, lake_at, order_line, rows, run
+from tests.integration.warehouse import deliver, deliver_lines, done, files_of, lake_at, order_line, rows, run
 
 ROOT = Path(__file__).resolve().parents[2]
+TOTALS = ("gold.sales_daily", "gold.sales_by_product")
 WRITERS, BATCHES = ("a", "b", "c", "d"), 4
 DELIVERED = [step for step in ALL if step.table.name == "bronze.shop_order_lines"]
 
@@ -49,6 +55,47 @@ def test_four_processes_contest_a_table_and_no_acknowledged_row_is_lost(tmp_path
     assert sorted(batches) == sorted(name for names in told for name in names)
     order = [name.split("-")[0] for name in batches]
     assert order != sorted(order), "the writers did not contest the table"
+
+
+@pytest.mark.long
+def test_a_reader_beside_four_writers_sees_whole_releases_only(spark: SparkSession, shop: Shop, tmp_path: Path) -> None:
+    days = files_of(shop.output, "orders", "order_lines")
+    products = files_of(shop.output, "products")
+    writers = []
+    for number, table in enumerate(TOTALS * 2):
+        inputs = deliver(tmp_path / f"in {number}", shop.output, [*products, *days[number :: len(WRITERS)]])
+        job = [sys.executable, "-m", "jobs.run", "--source", "shop", "--table", table, "--input", str(inputs)]
+        writers.append(subprocess.Popen([*job, "--warehouse", str(tmp_path / "lake")], cwd=ROOT))
+    lake, seen = lake_at(spark, tmp_path / "lake"), {}
+    try:
+        while any(writer.poll() is None for writer in writers):
+            if release := releases.newest(lake):
+                seen[release.run_id] = _sums(lake, release)
+    finally:
+        for writer in writers:
+            writer.kill()
+    assert [writer.returncode for writer in writers] == [0] * len(WRITERS)
+    for table in TOTALS:
+        done(run(lake, deliver(tmp_path / "all", shop.output, [*products, *days]), table=table))
+    release = releases.newest(lake)
+    assert release is not None
+    seen[release.run_id] = _sums(lake, release)
+    assert [sums for sums in seen.values() if len(set(sums)) != 1] == []
+    assert seen[release.run_id][0] > 0
+
+
+def _sums(lake: Lake, release: releases.Release) -> list[Decimal]:
+    """The money of the lines in the tables of a release that hold it."""
+    amounts = {
+        "silver.order_lines": "amount",
+        "gold.sales_daily": "line_amount",
+        "gold.sales_by_product": "line_amount",
+    }
+    found = []
+    for name in amounts.keys() & release.versions.keys():
+        table = DeltaTable(lake.path(name), release.versions[name])
+        found.append(sum(table.to_pyarrow_table(columns=[amounts[name]])[0].to_pylist(), Decimal(0)))
+    return found
 
 
 def _user_metadata(path: Path) -> str | None:
