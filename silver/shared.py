@@ -7,8 +7,8 @@ from typing import Literal
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.declare.conform import quoted, text
-from lakehouse.declare.rules import Check, Rule, holds, matches, not_null
+from lakehouse.declare.conform import text
+from lakehouse.declare.rules import Check, Rule, holds, matches, not_null, quoted
 from lakehouse.declare.table import Field, Table
 from silver.countries import UNKNOWN_CODE, UNKNOWN_NAME
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.declare.rules import quoted
 from lakehouse.declare.table import Table
 
 RESTATED = "_restated"
@@ -73,11 +74,6 @@ def text_sql(column: str, nothing: Sequence[str] = NOTHING) -> str:
     """SQL for `text`, for the groups and filters of a step."""
     trimmed, listed = f"trim(BOTH '{_BLANKS}' FROM {column})", ", ".join(map(quoted, nothing))
     return f"CASE WHEN {trimmed} <> '' AND lower({trimmed}) NOT IN ({listed}) THEN {trimmed} END"
-
-
-def quoted(text: str) -> str:
-    """A text as a literal of Spark's SQL."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def text(column: Column, nothing: Sequence[str] = NOTHING) -> Column:

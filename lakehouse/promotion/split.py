@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from lakehouse.accounts.account import ZERO
 from lakehouse.accounts.ops_tables import WIDE_MONEY
 from lakehouse.declare.conform import RESTATED, in_order
-from lakehouse.declare.rules import errors_of, known_marker, reason
+from lakehouse.declare.rules import errors_of, known_marker
 from lakehouse.declare.table import LINEAGE_COLUMNS, Table
 from lakehouse.errors import UsageError
 from lakehouse.promotion.staged import AMOUNT_READ, GROUP, STAGED_OUTCOMES, Staged
@@ -154,7 +154,10 @@ def _without_conflicts(table: Table, rows: DataFrame, is_good: Column) -> DataFr
         F.concat_ws(", ", F.slice(lines, 1, 5)),
     )
     rows = rows.withColumns({"_differ": is_good & F.coalesce(differ, F.lit(False)), "_says": says})
-    refused = F.array(reason("key.conflict", F.col("_says"), table.grain))
+    named = F.array(*map(F.lit, table.grain))
+    refused = F.array(
+        F.struct(F.lit("key.conflict").alias("rule"), F.col("_says").alias("message"), named.alias("columns"))
+    )
     return rows.withColumn("_errors", F.when(F.col("_differ"), refused).otherwise(F.col("_errors"))).drop(
         "_differ", "_says"
     )

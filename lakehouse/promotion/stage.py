@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 from lakehouse.accounts import deliveries, ops_tables, received, releases
 from lakehouse.accounts.account import ZERO, Account
 from lakehouse.accounts.ops_tables import WIDE_MONEY
-from lakehouse.declare.conform import quoted
+from lakehouse.declare.rules import quoted
 from lakehouse.declare.table import Filter, Read, Step, Table
 from lakehouse.errors import AccountsImbalance
 from lakehouse.intake import files

@@ -31,7 +31,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import BooleanType, LongType, StringType, StructField, StructType
 
-from lakehouse.declare.conform import quoted
+from lakehouse.declare.rules import quoted
 from lakehouse.declare.table import Table
 from lakehouse.errors import CommitRefused, UsageError
 from lakehouse.store import arrow, parquet_files
