@@ -22,18 +22,21 @@ from lakehouse.store.lake import Lake
 
 MOST_ROWS = 500_000
 """Batches of more rows are compared by Spark: these are in memory at once."""
-_ROW, _HELD = "_row", "_held"
+_ROW, _PLACE, _HELD = "_row", "_place", "_held"
 
 
 @dataclass(frozen=True)
 class Changes:
-    """Of the rows in `files`, those that the table does not hold and those that it holds otherwise; keys to be lost."""
+    """Of the rows in `files`, those that the table does not hold and those that it holds otherwise, and the files of
+    the table that hold what changes; None where these are too large to be held.
+    """
 
     files: list[Path]
     rows: int
     new: pa.Table
     changed: pa.Table
     vanished: pa.Table
+    touched: list[delta.Rewritten] | None
 
     @property
     def touches_rows(self) -> bool:
@@ -66,23 +69,46 @@ def find(lake: Lake, staged: Staged, files: list[Path]) -> Changes | None:
     batch = schema.empty_table() if rows is None else rows.to_table()
     keys, lineage = list(table.key), delta.lineage_of(table)
     compared = [name for name in table.all_columns if name not in lineage]
+    values = [name for name in compared if name not in keys]
+    is_other = pl.any_horizontal(pl.lit(False), *(pl.col(n).ne_missing(pl.col(f"{n}{_HELD}")) for n in values))
     ours = _frame(batch.select(compared)).with_row_index(_ROW)
-    known, differ, vanished = [ours[_ROW].clear()], [ours[_ROW].clear()], [ours.select(keys).clear()]
+    known, differ = [ours[_ROW].clear()], [ours[_ROW].clear()]
+    touched, size = [], 0
+    vanished = [schema.empty_table().select(keys)]
     scope = _scope(staged)
-    for part in arrow.files(lake, table):
-        held = _frame(part(list(dict.fromkeys([*keys, *(scope.columns if scope is not None else ())]))))
+    for file in arrow.files(lake, table):
+        held = _frame(file.read(list(dict.fromkeys([*keys, *(scope.columns if scope is not None else ())]))))
+        held = held.with_row_index(_PLACE)
         in_scope = held if scope is None else held.join(scope, scope.columns, "semi", nulls_equal=True)
-        vanished.append(in_scope.join(ours, keys, "anti", nulls_equal=True).select(keys))
-        if held.join(ours, keys, "semi", nulls_equal=True).is_empty():
-            continue
-        both = ours.join(_frame(part(compared)), keys, suffix=_HELD, nulls_equal=True)
-        values = [name for name in compared if name not in keys]
-        is_other = pl.any_horizontal(pl.lit(False), *(pl.col(n).ne_missing(pl.col(f"{n}{_HELD}")) for n in values))
-        known.append(both[_ROW])
-        differ.append(both.filter(is_other)[_ROW])
+        lost = in_scope.join(ours, keys, "anti", nulls_equal=True)[_PLACE]
+        replaced = lost.clear()
+        if not held.join(ours, keys, "semi", nulls_equal=True).is_empty():
+            theirs = _frame(file.read(compared)).with_row_index(_PLACE)
+            both = ours.join(theirs, keys, suffix=_HELD, nulls_equal=True)
+            known.append(both[_ROW])
+            differ.append(both.filter(is_other)[_ROW])
+            replaced = both.filter(is_other)[_PLACE]
+        if len(lost) or len(replaced):
+            size += file.size
+            vanished.append(_take(file.read(keys), lost))
+            if size <= arrow.MOST_BYTES:
+                touched.append(_rewritten(file, schema, lost, replaced))
     new = ours.filter(~pl.col(_ROW).is_in(pl.concat(known).implode()))[_ROW]
-    changed, lost = pl.concat(differ), pl.concat(vanished)
-    return Changes(files, len(batch), _take(batch, new), _take(batch, changed), _as(lost, schema))
+    return Changes(
+        files,
+        len(batch),
+        _take(batch, new),
+        _take(batch, pl.concat(differ)),
+        pa.concat_tables(vanished),
+        touched if size <= arrow.MOST_BYTES else None,
+    )
+
+
+def _rewritten(file: arrow.StoredFile, schema: pa.Schema, lost: pl.Series, replaced: pl.Series) -> delta.Rewritten:
+    rows = file.read(schema.names).cast(schema)
+    places = pl.int_range(len(rows), eager=True, dtype=pl.UInt32)
+    kept = places.filter(~places.is_in(pl.concat([lost, replaced]).implode()))
+    return delta.Rewritten(file.name, file.size, _take(rows, kept), _take(rows, replaced), _take(rows, lost))
 
 
 def _scope(staged: Staged) -> pl.DataFrame | None:
@@ -98,7 +124,3 @@ def _frame(rows: pa.Table) -> pl.DataFrame:
 
 def _take(rows: pa.Table, places: pl.Series) -> pa.Table:
     return rows.take(places.to_arrow())
-
-
-def _as(rows: pl.DataFrame, schema: pa.Schema) -> pa.Table:
-    return rows.to_arrow().cast(pa.schema([schema.field(name) for name in rows.columns]))

@@ -104,9 +104,8 @@ def check(
 @contextmanager
 def rows_in(files: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in which files of one schema are the view `rows`."""
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"temp_directory": str(files[0].parent / "_spilt")}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(f"SET temp_directory = '{Path(files[0]).parent}/_spilt'")
         connection.execute("CREATE MACRO regexp_like(value, regex) AS regexp_matches(value, regex)")  # as Spark says it
         connection.read_parquet([str(file) for file in files]).create_view("rows")
         yield connection

@@ -280,6 +280,8 @@ def _publish(lake: Lake, staged: Staged, head: log.Head | None) -> None:
         rows = rows.withColumn(delta.DELETE_FLAG, F.lit(False))
         rows = rows.unionByName(_vanished(lake, staged, rows), allowMissingColumns=True)
         delta.merge(lake, table, rows, metadata)
+    elif found.touches_rows and found.touched is not None:
+        delta.rewrite(lake, table, found.touched, found.changed, found.new, metadata)
     elif found.touches_rows:
         delta.merge(lake, table, found.flagged(lake, table), metadata)
     else:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -58,11 +60,17 @@ def parts(lake: Lake, table: Table, columns: Sequence[str], version: int | None 
             yield pa.Table.from_batches([batch])
 
 
-def files(lake: Lake, table: Table) -> Iterator[Callable[[Sequence[str]], pa.Table]]:
-    """For each file of a table, what reads some columns of it; times carry UTC.
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of a table: its name in the log, its bytes, and what reads some of its columns; times carry UTC."""
 
-    Raises `TableDamaged` where a file cannot be read.
-    """
+    name: str
+    size: int
+    read: Callable[[Sequence[str]], pa.Table]
+
+
+def files(lake: Lake, table: Table) -> Iterator[StoredFile]:
+    """The files of a table. Reading one raises `TableDamaged` where it cannot be read."""
 
     def read(fragment: dataset.Fragment, columns: Sequence[str]) -> pa.Table:
         with _told(lake, table):
@@ -71,7 +79,8 @@ def files(lake: Lake, table: Table) -> Iterator[Callable[[Sequence[str]], pa.Tab
     with _told(lake, table):
         found = _dataset(lake, table, DeltaTable(lake.path(table)))
     for fragment in found.get_fragments():
-        yield partial(read, fragment)
+        size = Path(lake.path(table), fragment.path).stat().st_size
+        yield StoredFile(fragment.path, size, partial(read, fragment))
 
 
 def rows(lake: Lake, table: Table, where: tuple[str, str, Any] | None = None) -> pa.Table:

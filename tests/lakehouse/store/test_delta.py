@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from lakehouse.declare.table import Field, Table
-from lakehouse.errors import LockTimeout, UsageError
+from lakehouse.errors import CommitRefused, LockTimeout, UsageError
 from lakehouse.settings import load
-from lakehouse.store import delta, log
+from lakehouse.store import arrow, delta, log
 from lakehouse.store.lake import Lake
 from lakehouse.store.locks import locked
 from tests.integration.warehouse import put
@@ -149,3 +151,33 @@ def test_a_lock_is_held_by_one_run_and_may_be_taken_again_by_the_same(lake: Lake
             pass
     with locked(other, TABLE.name):
         pass
+
+
+def test_a_rewritten_file_is_one_commit_that_every_reader_reads_alike(lake: Lake) -> None:
+    put(lake, TABLE, frame(lake, (1, 5, "a"), (2, 5, "b"), (3, 5, "c")), batch("b1") | {"number": 1})
+    (file,) = arrow.files(lake, TABLE)
+    rows = file.read(TABLE.schema.names).cast(to_arrow_schema(TABLE.schema, timezone="UTC")).sort_by("id")
+    changed, new = (frame(lake, row).toArrow().cast(rows.schema) for row in ((2, 6, "B"), (4, 1, "d")))
+    rewritten = delta.Rewritten(file.name, file.size, rows.slice(0, 1), rows.slice(1, 1), rows.slice(2, 1))
+    delta.rewrite(lake, TABLE, [rewritten], changed, new, batch("b2") | {"number": 2})
+    expected = [(1, 5, "a"), (2, 6, "B"), (4, 1, "d")]
+    assert counts(lake) == ("b2", 1, 1, 1)
+    assert held(lake) == expected
+    path = lake.path(TABLE)
+    assert sorted(tuple(row) for row in lake.spark.read.format("delta").load(path).collect()) == expected
+    assert sorted(tuple(row.values()) for row in DeltaTable(path).to_pyarrow_table().to_pylist()) == expected
+    feed = [
+        (1, "update_postimage", (2, 6, "B")),
+        (1, "update_preimage", (2, 5, "b")),
+        (1, "insert", (4, 1, "d")),
+        (1, "delete", (3, 5, "c")),
+    ]
+    by_spark = lake.spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", 1).load(path)
+    by_us = delta.changes(lake, TABLE, 0, 1)
+    columns = ["_commit_version", "_change_type", *TABLE.schema.names]
+    for found in (by_spark, by_us):
+        assert sorted((v, kind, tuple(row)) for v, kind, *row in found.select(columns).collect()) == sorted(feed)
+    with pytest.raises(CommitRefused, match=r"silver\.things: while this batch was made, b2 was published"):
+        delta.rewrite(lake, TABLE, [rewritten], changed, new, batch("b3") | {"number": 2})
+    delta.merge(lake, TABLE, frame(lake, (1, 7, "z")), batch("b4") | {"number": 3})
+    assert held(lake) == [(1, 7, "z"), (2, 6, "B"), (4, 1, "d")]
