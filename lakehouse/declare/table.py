@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, cast
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
+from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructField, StructType
 
 from lakehouse.declare.rules import Check, Expectation, Rule, if_read, typed_as
@@ -139,6 +141,11 @@ class Table:
         names = {f"{f.name}.not_null" for f in typed}
         bound = [if_read(rule) if rule.name in names else rule for rule in bound]
         return (*(typed_as(f.name, f.type) for f in typed), *bound, *self.rules)
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """The stored schema as Arrow has it; times carry UTC."""
+        return to_arrow_schema(self.schema, timezone="UTC")
 
     @property
     def schema(self) -> StructType:

@@ -13,7 +13,6 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import dataset
 from pyspark.sql import DataFrame
-from pyspark.sql.pandas.types import to_arrow_schema
 
 from lakehouse.declare.table import Table
 from lakehouse.promotion.staged import GROUP, Staged
@@ -62,7 +61,7 @@ def find(lake: Lake, staged: Staged, files: list[Path]) -> Changes | None:
     Keys that the table holds in the scope of the batch, and the batch no longer has, vanish.
     """
     table = staged.step.table
-    schema = to_arrow_schema(table.schema, timezone="UTC")
+    schema = table.arrow_schema
     rows = dataset.dataset([str(file) for file in files], schema, format="parquet") if files else None
     if rows is not None and rows.count_rows() > MOST_ROWS:
         return None

@@ -153,11 +153,12 @@ def build_pages(root: Path) -> Path:
 
     context = _context(root)
     kept, site = _kept(root), _site(root)
+    places = {key: Path(*key.to_tuple()) for key in context.validation_results_store.list_keys()}
     results = [
         key
-        for key in context.validation_results_store.list_keys()
-        if not site.joinpath("validations", *key.to_tuple()[:-1], f"{key.to_tuple()[-1]}.html").is_file()
-        and _is_whole(kept.joinpath(*key.to_tuple()[:-1], f"{key.to_tuple()[-1]}.json"))
+        for key, place in places.items()
+        if not (site / "validations" / place.parent / f"{place.name}.html").is_file()
+        and _is_whole(kept / place.parent / f"{place.name}.json")
     ]
     suites = [ExpectationSuiteIdentifier(suite.name) for suite in context.suites.all()]
     if results:
@@ -211,12 +212,11 @@ def _examples(rows: duckdb.DuckDBPyRelation) -> tuple[str, ...]:
     return tuple(", ".join(f"{k}={v}" for k, v in zip(rows.columns, row, strict=True)) for row in rows.fetchall())
 
 
-def translated(statement: Rule | Expectation) -> tuple[str, dict[str, Any]]:
-    """A rule or an expectation by its name in Great Expectations, over what was measured, with its arguments there."""
-    low, high = (None, None) if isinstance(statement, Rule) else (statement.low, statement.high)
+def _allowed(statement: Rule | Expectation) -> tuple[float | None, float | None]:
+    """Between which bounds what was measured must lie."""
     if isinstance(statement, Rule) or statement.kind == "unique":
-        low, high = 0, 0
-    return "expect_column_values_to_be_between", {"column": statement.name, "min_value": low, "max_value": high}
+        return 0, 0
+    return statement.low, statement.high
 
 
 def _raised(info: Any) -> str | None:
@@ -235,24 +235,26 @@ def _validate(
         ExpectationSuiteIdentifier,
         ValidationResultIdentifier,
     )
-    from great_expectations.expectations.registry import get_expectation_impl
+    from great_expectations.expectations.core.expect_column_values_to_be_between import ExpectColumnValuesToBeBetween
 
     context = _context(root)
     with _quiet():
         data = context.get_datasource(STAGED).get_asset(STAGED).get_batch_definition(STAGED)
         suite = gx.ExpectationSuite(name=name)
         suite.expectations = [
-            get_expectation_impl(kind)(**arguments, meta={"order": i, "says": s.says}, notes=s.says)
+            ExpectColumnValuesToBeBetween(
+                column=s.name, min_value=low, max_value=high, meta={"order": i, "says": s.says}, notes=s.says
+            )
             for i, s in enumerate(statements)
-            for kind, arguments in [translated(s)]
+            for low, high in [_allowed(s)]
         ]
-        if name not in {known.name for known in context.suites.all()}:
+        identifier = ExpectationSuiteIdentifier(name)
+        if not context.expectations_store.has_key(identifier):
             context.suites.add(suite)
         batch = data.get_batch({"dataframe": pd.DataFrame([measured])})
         result = batch.validate(suite, result_format="BASIC")
         run = RunIdentifier(run_name=batch_id)
         result.meta |= {"run_id": run, "validation_time": run.run_time}
-        identifier = ExpectationSuiteIdentifier(name)
         context.validation_results_store.store_validation_results(
             suite_validation_result=result,
             suite_validation_result_identifier=ValidationResultIdentifier(identifier, run, STAGED),

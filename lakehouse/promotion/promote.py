@@ -29,7 +29,7 @@ from lakehouse.promotion import changes, gate, quarantine, rebuilt, watch
 from lakehouse.promotion.gate import Finding
 from lakehouse.promotion.stage import stage_files, stage_rows
 from lakehouse.promotion.staged import Staged, files_in
-from lakehouse.store import arrow, delta, log, versions
+from lakehouse.store import arrow, delta, log, parquet_files, versions
 from lakehouse.store.lake import Lake, new_id
 from lakehouse.store.locks import locked
 
@@ -203,7 +203,7 @@ def _rejections(lake: Lake, staged: Staged) -> str:
     schema = StructType(
         [quarantine.quarantine_of(table).schema[name] for name in ("_source_file", "_source_row", "_errors")]
     )
-    rejected = lake.spark.read.schema(schema).parquet(str(staged.path("quarantined")))
+    rejected = parquet_files.read(lake.spark, staged.paths("quarantined"), schema)
     for file, line, errors in rejected.limit(gate.EXAMPLES).collect():
         message = errors[0]["message"]
         said = message.split("; it is ")[0] if personal & set(errors[0]["columns"]) else message
@@ -276,7 +276,7 @@ def _publish(lake: Lake, staged: Staged, head: log.Head | None) -> None:
     delta.evolve(lake, table)
     found = changes.find(lake, staged, files)
     if found is None:
-        rows = lake.spark.read.schema(table.schema).parquet(*map(str, files))
+        rows = parquet_files.read(lake.spark, files, table.schema)
         rows = rows.withColumn(delta.DELETE_FLAG, F.lit(False))
         rows = rows.unionByName(_vanished(lake, staged, rows), allowMissingColumns=True)
         delta.merge(lake, table, rows, metadata)

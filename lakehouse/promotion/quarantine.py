@@ -21,7 +21,6 @@ import pyarrow.compute as pc
 from pyarrow import dataset
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from lakehouse.accounts.journal import Journal
@@ -237,13 +236,14 @@ def keep(lake: Lake, table: Table, journal: Journal, folder: Path, *, again: boo
     has_rows, repeats = bool(files_in(path)), journal.notes["repeats"] or again
     if not has_rows and not (repeats and log.exists(lake, quarantine.name)):
         return
-    rows = _refused_rows(lake, quarantine, path, journal) if has_rows else _schema(quarantine).empty_table()
+    rows = _refused_rows(lake, quarantine, path, journal) if has_rows else quarantine.arrow_schema.empty_table()
     if not repeats or not log.exists(lake, quarantine.name):
         delta.append_table(lake, quarantine, rows)
         return
     waiting = arrow.rows(lake, quarantine, ("_step", "=", journal.step))
     held = dict(zip(waiting["_row_id"].to_pylist(), waiting["_errors"].to_pylist(), strict=True))
     ids = rows["_row_id"].to_pylist()
+    refused_again = set(ids)
     new = [place for place, row_id in enumerate(ids) if row_id not in held]
     errors = rows["_errors"].to_pylist()
     differ = [place for place, row_id in enumerate(ids) if row_id in held and held[row_id] != errors[place]]
@@ -251,7 +251,7 @@ def keep(lake: Lake, table: Table, journal: Journal, folder: Path, *, again: boo
     released = [
         row["_row_id"]
         for row in waiting.select(["_row_id", GROUP]).to_pylist()
-        if row["_row_id"] not in set(ids) and (computed is None or row[GROUP] in computed)
+        if row["_row_id"] not in refused_again and (computed is None or row[GROUP] in computed)
     ]
     if differ or released:
         delta.keep_quarantine(
@@ -273,7 +273,7 @@ def held(lake: Lake, staged: Staged) -> int:
 def _refused_rows(lake: Lake, quarantine: Table, path: Path, journal: Journal) -> pa.Table:
     made = {"_step": journal.step, "_batch_id": journal.batch_id, "_quarantined_at": lake.clock()}
     rows = [{**row, **made, "_row_id": _row_id(row)} for row in _rows_of(path)]
-    return pa.Table.from_pylist(rows, _schema(quarantine))
+    return pa.Table.from_pylist(rows, quarantine.arrow_schema)
 
 
 def _rows_of(path: Path) -> list[dict[str, Any]]:
@@ -296,10 +296,6 @@ def _rules(errors: list[dict[str, Any]]) -> tuple[str, ...]:
 def _row_id(row: Mapping[str, Any]) -> str:
     told = (row.get(name) for name in ("_row", "_source_file", "_source_row"))
     return hashlib.sha256("|".join(str(value) for value in told if value is not None).encode()).hexdigest()
-
-
-def _schema(quarantine: Table) -> pa.Schema:
-    return to_arrow_schema(quarantine.schema, timezone="UTC")
 
 
 def waiting_groups(lake: Lake, step: Step, rule: str) -> DataFrame:

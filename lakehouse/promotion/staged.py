@@ -13,6 +13,7 @@ from pyspark.sql.types import StructType
 from lakehouse.accounts.account import Account
 from lakehouse.declare.table import Step
 from lakehouse.intake.files import FileReport
+from lakehouse.store import parquet_files
 from lakehouse.store.lake import Lake
 
 STAGED_OUTCOMES = ("accepted", "quarantined")
@@ -53,9 +54,7 @@ class Staged:
 
     def rows(self, lake: Lake, outcome: str) -> DataFrame:
         """The staged rows of one outcome."""
-        if not self.path(outcome).is_dir():
-            return lake.spark.createDataFrame([], self.schema)
-        return lake.spark.read.schema(self.schema).parquet(str(self.path(outcome)))
+        return parquet_files.read(lake.spark, self.paths(outcome), self.schema)
 
     def paths(self, outcome: str) -> list[Path]:
         """The files of the staged rows of one outcome."""

@@ -21,7 +21,6 @@ from deltalake.exceptions import DeltaError
 from pyarrow import dataset, parquet
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from lakehouse.declare.table import Table
@@ -150,40 +149,41 @@ def changes(lake: Lake, table: Table, after: int, until: int) -> pa.Table | None
     versions = range(after + 1, until + 1)
     if set(versions) - set(log.versions(lake, table.name)[0]):
         return None
-    if sum(log.bytes_changed(lake, table.name, version) for version in versions) > MOST_BYTES:
+    files = {version: log.changed_files(lake, table.name, version) for version in versions}
+    if sum(file.size for found in files.values() for file in found) > MOST_BYTES:
         return None
-    found = [_changed_rows(lake, table, version, list(table.all_columns)) for version in versions]
     with _told(lake, table):
-        return pa.concat_tables([pa.Table.from_batches(batches, schema) for schema, batches in found])
+        return pa.concat_tables(
+            _changed_rows(table, found, version, list(table.all_columns)).read_all() for version, found in files.items()
+        )
 
 
 def _changed_rows(
-    lake: Lake, table: Table, version: int, columns: Sequence[str]
-) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """The rows that one commit changed: those in its files of changes, else those in the files it added and removed
-    (protocol, "Reading Change Data Files").
-    """
-    stored = to_arrow_schema(table.schema, timezone="UTC")
-    schema = pa.schema([*(stored.field(name) for name in columns), *_CHANGED])
+    table: Table, files: Sequence[log.ChangedFile], version: int, columns: Sequence[str]
+) -> pa.RecordBatchReader:
+    """Some columns of the rows that a commit changed, with `_change_type` and `_commit_version`."""
+    stored = [table.arrow_schema.field(name) for name in columns]
+    schema = pa.schema([*stored, *_CHANGED])
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for kind, file in log.changed_files(lake, table.name, version):
-            given = schema if kind is None else pa.schema([stored.field(name) for name in columns])
-            rows = dataset.dataset(str(file), given, format="parquet").scanner(fragment_scan_options=CHECKED)
+        for file in files:
+            given = schema if file.kind is None else pa.schema(stored)
+            rows = dataset.dataset(str(file.path), given, format="parquet").scanner(fragment_scan_options=CHECKED)
             for batch in rows.to_batches():
+                told = file.kind is None
+                kinds = batch["_change_type"] if told else pa.repeat(pa.scalar(file.kind), len(batch))
                 at = pa.repeat(pa.scalar(version, pa.int64()), len(batch))
-                kinds = batch["_change_type"] if kind is None else pa.repeat(pa.scalar(kind), len(batch))
-                own = [batch[name] for name in columns]
-                yield pa.RecordBatch.from_arrays([*own, kinds, at], schema=schema)
+                yield pa.RecordBatch.from_arrays([*(batch[name] for name in columns), kinds, at], schema=schema)
 
-    return schema, batches()
+    return pa.RecordBatchReader.from_batches(schema, batches())
 
 
 def changed_amounts(lake: Lake, table: Table, amount: str, version: int) -> dict[str, Decimal]:
     """The sum of a column of money over the rows that one commit changed, by `_change_type` of the change feed."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
+    files = log.changed_files(lake, table.name, version)
     with _told(lake, table):
-        for batch in _changed_rows(lake, table, version, [amount])[1]:
+        for batch in _changed_rows(table, files, version, [amount]):
             kinds = pa.Table.from_batches([batch]).group_by("_change_type").aggregate([(amount, "sum")])
             for kind, total in zip(*kinds.to_pydict().values(), strict=True):
                 sums[kind] += total or 0

@@ -29,7 +29,6 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, CommitProperties, Transaction, create_table_with_add_actions
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import BooleanType, LongType, StringType, StructField, StructType
 
 from lakehouse.declare.rules import quoted
@@ -93,10 +92,8 @@ def append(lake: Lake, table: Table, files: Sequence[Path], metadata: Mapping[st
     """
     with locked(lake, table.name):
         evolve(lake, table)
-        found = deltalake.DeltaTable(lake.path(table)) if exists(lake, table.name) else None
         number = (metadata or {}).get("number")
-        if found and number is not None and (found.transaction_version(WRITER) or 0) >= number:
-            raise _refused(table, _last_batch(lake, table))
+        found = _stands_before(lake, table, number) if exists(lake, table.name) else None
         added = [_moved(lake, table, file) for file in files]
         told: dict[str, Any] = {"operationMetrics": _metrics(added)}
         if metadata is not None:
@@ -122,11 +119,19 @@ def append(lake: Lake, table: Table, files: Sequence[Path], metadata: Mapping[st
             raise _refused(table, _last_batch(lake, table)) from error
 
 
+def _stands_before(lake: Lake, table: Table, number: int | None) -> deltalake.DeltaTable:
+    """A table to be written by a batch; a `CommitRefused` where another took the batch's number."""
+    found = deltalake.DeltaTable(lake.path(table))
+    if number is not None and (found.transaction_version(WRITER) or 0) >= number:
+        raise _refused(table, _last_batch(lake, table))
+    return found
+
+
 def append_rows(
     lake: Lake, table: Table, rows: Sequence[Mapping[str, Any]], metadata: Mapping[str, Any] | None = None
 ) -> None:
     """Add rows that are in Python already, in one commit."""
-    schema = to_arrow_schema(table.schema, timezone="UTC")
+    schema = table.arrow_schema
     maps = [f.name for f in schema if pa.types.is_map(f.type)]
     items = [{**row, **{name: list(row[name].items()) for name in maps if row[name] is not None}} for row in rows]
     append_table(lake, table, pa.Table.from_pylist(items, schema), metadata)
@@ -195,10 +200,8 @@ def rewrite(
     memory: Spark takes six jobs and two seconds for three rows.
     """
     with locked(lake, table.name):
-        found = deltalake.DeltaTable(lake.path(table))
         number = metadata.get("number")
-        if number is not None and (found.transaction_version(WRITER) or 0) >= number:
-            raise _refused(table, _last_batch(lake, table))
+        found = _stands_before(lake, table, number)
         before, lost = (pa.concat_tables([getattr(each, name) for each in files]) for name in ("before", "lost"))
         kinds = {"update_preimage": before, "update_postimage": changed, "delete": lost, "insert": new}
         feed = pa.concat_tables(

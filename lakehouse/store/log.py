@@ -128,24 +128,27 @@ def files_of(lake: Lake, name: str, version: int) -> list[Path]:
     return [commit_file(lake, name, version), *(Path(lake.path(name), path) for path in added)]
 
 
-def changed_files(lake: Lake, name: str, version: int) -> list[tuple[str | None, Path]]:
-    """The files that hold what a commit changed, each with the kind of its rows: None where each row tells its own."""
-    actions = _changing(lake, name, version)
-    return [(kind, Path(lake.path(name), unquote(action["path"]))) for kind, action in actions]
+@dataclass(frozen=True)
+class ChangedFile:
+    """A file of rows that a commit changed: its bytes, and the kind of its rows (None: each row tells its own)."""
+
+    path: Path
+    size: int
+    kind: str | None
 
 
-def bytes_changed(lake: Lake, name: str, version: int) -> int:
-    """How large those files are together."""
-    return sum(action.get("size") or 0 for _, action in _changing(lake, name, version))
-
-
-def _changing(lake: Lake, name: str, version: int) -> list[tuple[str | None, dict[str, Any]]]:
+def changed_files(lake: Lake, name: str, version: int) -> list[ChangedFile]:
+    """The files of changes that a commit brought, else those that it added and removed (protocol, "Reading Change Data
+    Files").
+    """
     actions = _actions(lake, name, version)
-    if told := [(None, action["cdc"]) for action in actions if "cdc" in action]:
-        return [*told]
-    kinds = {"add": "insert", "remove": "delete"}
-    found = [(kinds[kind], action[kind]) for action in actions for kind in action if kind in kinds]
-    return [(kind, action) for kind, action in found if action["dataChange"]]
+    kinds = {"cdc": None} if any("cdc" in action for action in actions) else {"add": "insert", "remove": "delete"}
+    return [
+        ChangedFile(Path(lake.path(name), unquote(told["path"])), told.get("size") or 0, kinds[what])
+        for action in actions
+        for what, told in action.items()
+        if what in kinds and (what == "cdc" or told["dataChange"])
+    ]
 
 
 def _actions(lake: Lake, name: str, version: int) -> list[dict[str, Any]]:

@@ -86,11 +86,7 @@ def test_a_reader_beside_four_writers_sees_whole_releases_only(spark: SparkSessi
 
 def _sums(lake: Lake, release: releases.Release) -> list[Decimal]:
     """The money of the lines in the tables of a release that hold it."""
-    amounts = {
-        "silver.order_lines": "amount",
-        "gold.sales_daily": "line_amount",
-        "gold.sales_by_product": "line_amount",
-    }
+    amounts = {"silver.order_lines": "amount"} | dict.fromkeys(TOTALS, "line_amount")
     found = []
     for name in amounts.keys() & release.versions.keys():
         table = DeltaTable(lake.path(name), release.versions[name])

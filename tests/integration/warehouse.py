@@ -16,7 +16,6 @@ from uuid import uuid4
 
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.pandas.types import to_arrow_schema
 from rich.console import Console
 
 from jobs.steps import ALL, FEEDS
@@ -62,8 +61,7 @@ def run(
 
 def put(lake: Lake, table: Table, rows: DataFrame, metadata: dict[str, Any] | None = None) -> None:
     """Rows in a table, as if the road had brought them."""
-    schema = to_arrow_schema(table.schema, timezone="UTC")
-    delta.append_table(lake, table, rows.select(*table.all_columns).toArrow().cast(schema), metadata)
+    delta.append_table(lake, table, rows.select(*table.all_columns).toArrow().cast(table.arrow_schema), metadata)
 
 
 def as_files(rows: DataFrame, folder: Path) -> list[Path]:

@@ -10,7 +10,6 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_schema
 
 from lakehouse.declare.table import Field, Table
 from lakehouse.errors import CommitRefused, LockTimeout, UsageError
@@ -156,7 +155,7 @@ def test_a_lock_is_held_by_one_run_and_may_be_taken_again_by_the_same(lake: Lake
 def test_a_rewritten_file_is_one_commit_that_every_reader_reads_alike(lake: Lake) -> None:
     put(lake, TABLE, frame(lake, (1, 5, "a"), (2, 5, "b"), (3, 5, "c")), batch("b1") | {"number": 1})
     (file,) = arrow.files(lake, TABLE)
-    rows = file.read(TABLE.schema.names).cast(to_arrow_schema(TABLE.schema, timezone="UTC")).sort_by("id")
+    rows = file.read(TABLE.schema.names).cast(TABLE.arrow_schema).sort_by("id")
     changed, new = (frame(lake, row).toArrow().cast(rows.schema) for row in ((2, 6, "B"), (4, 1, "d")))
     rewritten = delta.Rewritten(file.name, file.size, rows.slice(0, 1), rows.slice(1, 1), rows.slice(2, 1))
     delta.rewrite(lake, TABLE, [rewritten], changed, new, batch("b2") | {"number": 2})
