@@ -7,13 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from mlflow import MlflowClient
 from pyspark.sql import DataFrame, SparkSession
@@ -22,7 +20,7 @@ from rich.console import Console
 
 from jobs.train import train_each
 from lakehouse.clock import system_clock
-from lakehouse.declare.table import Step, Table
+from lakehouse.declare.table import Step
 from lakehouse.errors import UsageError
 from lakehouse.run.console import run_shown
 from lakehouse.run.runner import Report
@@ -36,42 +34,11 @@ from ml.families import FAMILIES
 from ml.segment.features import describe
 from silver import order_lines, orders
 from tests.integration.conftest import Promoted
-from tests.integration.warehouse import Row, accounts, differences, done, lake_at, put, rows, versions
+from tests.integration.habits import FIRST, lines_of, publish
+from tests.integration.warehouse import Row, accounts, differences, done, lake_at, rows, versions
 
 (SEGMENT,) = FAMILIES["segment"]
 SCORED = [output.table.name for output in SEGMENT.outputs]
-FIRST, DAYS = date(2024, 1, 1), 200
-
-
-def lines_of(shop: str, customers: int, seed: int = 0) -> pd.DataFrame:
-    """Sales to customers of three habits: every week, every month, and one who stopped."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for number in range(customers):
-        gap, until, price = ((7, DAYS, 80), (30, DAYS, 30), (20, 60, 20))[number % 3]
-        day = int(rng.integers(0, 30))
-        while day < until:
-            found.append((f"c{number:03}", FIRST + timedelta(day), round(float(price * rng.lognormal(0, 0.3)), 2)))
-            day += max(1, int(gap * rng.lognormal(0, 0.3)))
-    lines = pd.DataFrame(found, columns=["customer_id", "sold_on", "amount"])
-    return lines.assign(shop_id=shop, order_id=[f"o{n}" for n in range(len(lines))], product_id="P1")
-
-
-def publish(lake: Lake, lines: pd.DataFrame) -> None:
-    """Order lines and their orders in silver, as if the road had brought them."""
-    spark = lake.spark
-    given = spark.createDataFrame(pa.Table.from_pandas(lines, preserve_index=False))
-    said = {"item_type": "product", "line_type": "sale", "currency": "EUR", "country_code": "FR", "status": "delivered"}
-    given = given.withColumns({name: F.lit(value) for name, value in said.items()} | {"quantity": F.lit(1)})
-    for table in (order_lines.TABLE, orders.TABLE):
-        put(lake, table, _all_columns(given, table))
-
-
-def _all_columns(given: DataFrame, table: Table) -> DataFrame:
-    columns = [
-        (F.col(n) if n in given.columns else F.lit(None)).cast(k).alias(n) for n, (k, _) in table.all_columns.items()
-    ]
-    return given.select(columns)
 
 
 @pytest.fixture(scope="module")
