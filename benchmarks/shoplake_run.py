@@ -10,7 +10,6 @@ from pathlib import Path
 
 from benchmarks.measure import cpu_seconds
 from jobs.steps import ALL
-from lakehouse.promotion import gate
 from lakehouse.run import job
 from lakehouse.run.console import console, run_shown
 from lakehouse.run.options import choose
@@ -40,7 +39,6 @@ def main() -> None:
     options.add_argument("result", type=Path)
     options.add_argument("--bare", action="store_true", help="with gates and ledger off")
     chosen = options.parse_args()
-    gate.warm_up()
     lake = job.open_lake("local", chosen.warehouse, console(), may_be_new=True)
     if chosen.bare:
         lake = replace(lake, gates=False, ledger=False)

@@ -1,11 +1,12 @@
 """`shoplake JOB ...`: the jobs under one name, once the package is installed."""
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 
-from lakehouse.errors import USAGE
-from lakehouse.run import job
+import click
+from click.shell_completion import CompletionItem
+
+from lakehouse.run import command
 
 JOBS = {
     "run": "raw files -> bronze -> silver -> gold",
@@ -23,20 +24,46 @@ JOBS = {
     "make-shop": "make a synthetic shop",
     "demo": "make a small shop and run everything on it",
 }
+COMPLETION = 'Completion in bash: eval "$(_SHOPLAKE_COMPLETE=bash_source shoplake)"; zsh and fish alike.'
 
 
-def main() -> None:
+class Jobs(click.Group):
+    """Only the job that is asked for is imported."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the interface's
+        """The names, in the order of their use."""
+        return list(JOBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the interface's
+        """The job of a name."""
+        if cmd_name not in JOBS:
+            return None
+        found: click.Command = import_module(f"jobs.{cmd_name.replace('-', '_')}").main
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the interface's
+        """The jobs with what they do, without importing them."""
+        with formatter.section("Jobs"):
+            formatter.write_dl(list(JOBS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The jobs whose names begin like this, without importing them."""
+        found = [CompletionItem(name, help=what) for name, what in JOBS.items() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
+
+@click.group(cls=Jobs, epilog=COMPLETION, subcommand_metavar="JOB [OPTIONS]...", invoke_without_command=True)
+@click.version_option(package_name="shoplake")
+@click.pass_context
+def shoplake(context: click.Context) -> None:
+    """A shop's raw files become tables that people and models can trust. JOB --help says more."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Hand over to the job that is named first."""
-    if len(sys.argv) < 2 or sys.argv[1] not in JOBS:
-        listed = "\n".join(f"  {name:15} {what}" for name, what in JOBS.items())
-        wrong = len(sys.argv) > 1 and sys.argv[1] not in ("-h", "--help")
-        (sys.stderr if wrong else sys.stdout).write(f"usage: shoplake JOB [options]; JOB --help says more\n{listed}\n")
-        sys.exit(USAGE if wrong else 0)
-    name = sys.argv.pop(1)
-    module = import_module(f"jobs.{name.replace('-', '_')}")
-    run: Callable[[Sequence[str] | None], int] = module.main
-    sys.argv[0] = f"shoplake {name}"
-    job.guarded(run)
+    command.guarded(lambda given: command.run(shoplake, given, "shoplake"), arguments)
 
 
 if __name__ == "__main__":

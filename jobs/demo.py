@@ -1,30 +1,33 @@
 """Make a small shop, take it all the way, train models on it, and see what comes out."""
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
+import click
 from rich.console import Console
 
 from jobs.steps import ALL, FEEDS, catalogued
 from lakehouse.catalogue import pages
-from lakehouse.promotion import gate, quarantine
-from lakehouse.run import job
+from lakehouse.promotion import quarantine
+from lakehouse.run import command, job
 from lakehouse.run.console import console, run_shown, summarise
-from lakehouse.run.options import Parser, choose
+from lakehouse.run.options import choose
 from lakehouse.session import SMALL_DATA
 from lakehouse.store.lake import Lake
 from synthetic.base import Options
 from synthetic.shop import make_shop, summary
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demonstration; see --help. An older one in the same folder is replaced."""
-    options = Parser(description=__doc__)
-    options.add_argument("--output", type=Path, default=Path("demo"), help="folder of the shop and of its tables")
-    options.add_argument("--without-models", action="store_true", help="stop at the tables")
-    chosen = options.parse_args(arguments)
-    folder, screen = chosen.output, console()
+@command.job(
+    __doc__,
+    click.option(
+        "--output", type=click.Path(path_type=Path), default=Path("demo"), help="folder of the shop and of its tables"
+    ),
+    click.option("--without-models", is_flag=True, help="stop at the tables"),
+)
+def main(output: Path, without_models: bool) -> int:
+    """Run the demonstration. An older one in the same folder is replaced."""
+    folder, screen = output, console()
     screen.rule("1. A shop's raw files, with dirt in them", align="left")
     screen.print(
         summary(make_shop(Options(folder / "shop", days=60, customers=500, products=100, orders_per_day=25))),
@@ -32,20 +35,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     screen.rule("2. Raw files -> bronze -> silver -> gold", align="left")
     shutil.rmtree(folder / "warehouse", ignore_errors=True)
-    gate.warm_up()
     lake = job.open_lake("local", folder / "warehouse", screen, SMALL_DATA, may_be_new=True)
     report = run_shown(lake, choose(ALL, "shop"), screen, inputs=folder / "shop", feeds=FEEDS)
     screen.rule("3. What became of every row and every cent", align="left")
     summarise(lake, report, screen)
     codes = [report.exit_code]
-    if not chosen.without_models:
+    if not without_models:
         screen.rule("4. Models, trained, judged on days held out, and scored into gold", align="left")
         codes.append(_models(lake, screen))
     refused = sum(w.rows for w in quarantine.waiting(lake, ALL))
     screen.print(f"Catalogue  {pages.write(lake, catalogued())}", markup=False)
     screen.rule("What to do next", align="left")
-    for what, command in _next(lake.warehouse, folder, refused):
-        screen.print(f"{what}\n    {command}", markup=False)
+    for what, how in _next(lake.warehouse, folder, refused):
+        screen.print(f"{what}\n    {how}", markup=False)
     return max(codes)
 
 
@@ -82,4 +84,4 @@ def _next(warehouse: Path, folder: Path, refused: int) -> list[tuple[str, str]]:
 
 
 if __name__ == "__main__":
-    job.guarded(main)
+    command.guarded(main)

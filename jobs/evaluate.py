@@ -1,30 +1,34 @@
 """Judge a family on days held out, beside its parts and baselines; nothing that serves changes: evaluate.py segment."""
 
-from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
-from lakehouse.run import job
+import click
+
+from lakehouse.run import command, job
 from lakehouse.run.console import attempt, console
-from lakehouse.run.options import parser
 from ml.core import lifecycle, output, scoring
 from ml.core.tracking import Store
 from ml.families import FAMILIES
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Evaluate for each shop; see --help. What was measured is logged to MLflow, without a model."""
-    options = parser(__doc__ or "")
-    options.add_argument("family", choices=sorted(FAMILIES), help="which family of models")
-    options.add_argument("--shop", help="one shop, such as online_retail (default: all that have rows)")
-    options.add_argument("--seed", type=int, default=0, help="the same data and seed give the same figures")
-    chosen = options.parse_args(arguments)
+@command.job(
+    __doc__,
+    command.ENV,
+    command.WAREHOUSE,
+    click.argument("family", type=click.Choice(sorted(FAMILIES))),
+    click.option("--shop", help="one shop, such as online_retail (default: all that have rows)"),
+    click.option("--seed", default=0, help="the same data and seed give the same figures"),
+)
+def main(env: str, warehouse: Path | None, family: str, shop: str | None, seed: int) -> int:
+    """Evaluate for each shop. What was measured is logged to MLflow, without a model."""
     screen = console()
-    lake = job.open_lake(chosen.env, chosen.warehouse, screen)
+    lake = job.open_lake(env, warehouse, screen)
     store = Store(lake)
     codes = [0]
-    for experiment, shop in lifecycle.pairs(lake, FAMILIES[chosen.family], chosen.shop):
-        name = scoring.model_name(experiment, shop)
-        evaluate = partial(lifecycle.evaluate, lake, store, experiment, shop, chosen.seed)
+    for experiment, of_shop in lifecycle.pairs(lake, FAMILIES[family], shop):
+        name = scoring.model_name(experiment, of_shop)
+        evaluate = partial(lifecycle.evaluate, lake, store, experiment, of_shop, seed)
         trained, code = attempt(screen, "evaluating", name, partial(lifecycle.told, lake, name, evaluate))
         codes.append(code)
         if trained:
@@ -35,4 +39,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    job.guarded(main)
+    command.guarded(main)

@@ -1,43 +1,48 @@
-"""Make the synthetic shop: `python jobs/make_shop.py --output DIR` (see `--help`)."""
+"""Make a synthetic shop with planted truth and counted dirt."""
 
-import argparse
-import sys
-from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import NoReturn
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import click
 
+from lakehouse.run import command
 from synthetic.base import Options, ShopError
 from synthetic.shop import make_shop, summary
 
-
-class Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """End with the message and the exit code of a wrong use."""
-        self.exit(2, f"make_shop: {message}\n")
+DAY = click.DateTime(("%Y-%m-%d",))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Read the options, make the shop, say what was made."""
-    parser = Parser(description="Make a synthetic shop with planted truth and counted dirt.")
-    parser.add_argument("--output", type=Path, required=True, help="folder of the shop")
-    parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same bytes")
-    parser.add_argument("--start", type=date.fromisoformat, default=date(2024, 1, 1), help="first day (YYYY-MM-DD)")
-    for name, default in {"days": 90, "customers": 2000, "products": 300, "orders-per-day": 60}.items():
-        parser.add_argument(f"--{name}", type=int, default=default, help=f"default {default}")
-    parser.add_argument("--feeds", type=lambda text: tuple(text.split(",")), default=Options.feeds, help="a,b,c")
-    parser.add_argument("--clean", action="store_true", help="plant no dirt")
+@command.job(
+    __doc__,
+    click.option("--output", type=click.Path(path_type=Path), required=True, help="folder of the shop"),
+    click.option("--seed", default=7, help="the same seed gives the same bytes (default: 7)"),
+    click.option("--start", type=DAY, default=date(2024, 1, 1).isoformat(), help="first day (default: 2024-01-01)"),
+    click.option("--days", default=90, help="default: 90"),
+    click.option("--customers", default=2000, help="default: 2000"),
+    click.option("--products", default=300, help="default: 300"),
+    click.option("--orders-per-day", default=60, help="default: 60"),
+    click.option("--feeds", default=",".join(Options.feeds), help="names, with commas between them (default: all)"),
+    click.option("--clean", is_flag=True, help="plant no dirt"),
+)
+def main(
+    output: Path,
+    seed: int,
+    start: datetime,
+    days: int,
+    customers: int,
+    products: int,
+    orders_per_day: int,
+    feeds: str,
+    clean: bool,
+) -> int:
+    """Make the shop, say what was made."""
+    asked = (output, seed, start.date(), days, customers, products, orders_per_day, tuple(feeds.split(",")), clean)
     try:
-        shop = make_shop(Options(**vars(parser.parse_args(arguments))))
+        click.echo(summary(make_shop(Options(*asked))), nl=False)
     except ShopError as error:
-        parser.error(str(error))
-    sys.stdout.write(summary(shop))
+        raise click.UsageError(str(error)) from error
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.guarded(main)

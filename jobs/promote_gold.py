@@ -1,15 +1,9 @@
 """Promote what changed in silver to gold: the tables that people ask for."""
 
-from collections.abc import Sequence
-
 import gold
-from lakehouse.run import job
+from lakehouse.run import command, job
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run this stage; see --help."""
-    return job.run_job(__doc__ or "", gold.STEPS, arguments)
-
+main = job.over(__doc__, gold.STEPS)
 
 if __name__ == "__main__":
-    job.guarded(main)
+    command.guarded(main)

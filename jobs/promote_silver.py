@@ -1,15 +1,9 @@
 """Promote what is new in bronze to silver: typed, deduplicated, one vocabulary."""
 
-from collections.abc import Sequence
-
 import silver
-from lakehouse.run import job
+from lakehouse.run import command, job
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run this stage; see --help."""
-    return job.run_job(__doc__ or "", silver.STEPS, arguments)
-
+main = job.over(__doc__, silver.STEPS)
 
 if __name__ == "__main__":
-    job.guarded(main)
+    command.guarded(main)

@@ -1,30 +1,32 @@
 """Score with each shop's champion into gold, through the gates and the accounts: score.py segment [--shop SHOP]."""
 
-from collections.abc import Sequence
+from pathlib import Path
 
-from lakehouse.promotion import gate
-from lakehouse.run import job
+import click
+
+from lakehouse.run import command, job
 from lakehouse.run.console import console, run_shown, summarise
-from lakehouse.run.options import parser
 from ml.core import lifecycle, scoring
 from ml.core.tracking import Store
 from ml.families import FAMILIES
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Score a family's tables; see --help. Where no model is champion, the plain baseline scores."""
-    options = parser(__doc__ or "")
-    options.add_argument("family", choices=sorted(FAMILIES), help="which family of models")
-    options.add_argument("--shop", help="one shop, such as online_retail (default: all that have rows)")
-    chosen = options.parse_args(arguments)
+@command.job(
+    __doc__,
+    command.ENV,
+    command.WAREHOUSE,
+    click.argument("family", type=click.Choice(sorted(FAMILIES))),
+    click.option("--shop", help="one shop, such as online_retail (default: all that have rows)"),
+)
+def main(env: str, warehouse: Path | None, family: str, shop: str | None) -> int:
+    """Score a family's tables. Where no model is champion, the plain baseline scores."""
     screen = console()
-    gate.warm_up()
-    lake = job.open_lake(chosen.env, chosen.warehouse, screen)
+    lake = job.open_lake(env, warehouse, screen)
     store = Store(lake)
     todo = [
         step
-        for experiment, shop in lifecycle.pairs(lake, FAMILIES[chosen.family], chosen.shop)
-        for step in scoring.steps(experiment, shop, lifecycle.serving(store, experiment, shop))
+        for experiment, of_shop in lifecycle.pairs(lake, FAMILIES[family], shop)
+        for step in scoring.steps(experiment, of_shop, lifecycle.serving(store, experiment, of_shop))
     ]
     report = run_shown(lake, todo, screen)
     summarise(lake, report, screen)
@@ -32,4 +34,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    job.guarded(main)
+    command.guarded(main)

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
+import click
 from rich.console import Console
 
 from lakehouse.accounts.journal import flush
-from lakehouse.run import job
+from lakehouse.run import command, job
 from lakehouse.run.console import attempt, console, run_shown
-from lakehouse.run.options import parser
 from lakehouse.run.runner import note_run
 from lakehouse.store.lake import Lake
 from ml.core import lifecycle, output, scorecard, scoring
@@ -17,17 +18,20 @@ from ml.core.tracking import Store
 from ml.families import FAMILIES
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Train a family's model for each shop; see --help."""
-    options = parser(__doc__ or "")
-    options.add_argument("family", choices=sorted(FAMILIES), help="which family of models")
-    options.add_argument("--shop", help="one shop, such as online_retail (default: all that have rows)")
-    options.add_argument("--seed", type=int, default=0, help="the same data and seed give the same model (default: 0)")
-    chosen = options.parse_args(arguments)
+@command.job(
+    __doc__,
+    command.ENV,
+    command.WAREHOUSE,
+    click.argument("family", type=click.Choice(sorted(FAMILIES))),
+    click.option("--shop", help="one shop, such as online_retail (default: all that have rows)"),
+    click.option("--seed", default=0, help="the same data and seed give the same model (default: 0)"),
+)
+def main(env: str, warehouse: Path | None, family: str, shop: str | None, seed: int) -> int:
+    """Train a family's model for each shop."""
     screen = console()
-    lake = job.open_lake(chosen.env, chosen.warehouse, screen)
+    lake = job.open_lake(env, warehouse, screen)
     store = Store(lake)
-    code = train_each(lake, store, screen, lifecycle.pairs(lake, FAMILIES[chosen.family], chosen.shop), chosen.seed)
+    code = train_each(lake, store, screen, lifecycle.pairs(lake, FAMILIES[family], shop), seed)
     board = run_shown(lake, [scorecard.step(store)], screen)
     if store.is_there:
         screen.print(f"MLflow     {store.uri}", markup=False)
@@ -51,4 +55,4 @@ def train_each(lake: Lake, store: Store, screen: Console, found: Sequence[tuple[
 
 
 if __name__ == "__main__":
-    job.guarded(main)
+    command.guarded(main)

@@ -1,51 +1,63 @@
-"""What every job does around its steps: options, a warehouse, the run, the summary, the exit code."""
+"""What every job does around its steps: a warehouse, the run, the summary, the exit code."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 
+import click
+from pyspark.sql import SparkSession
 from rich.console import Console
 
 from lakehouse.clock import system_clock
 from lakehouse.declare.table import Step
-from lakehouse.errors import OTHER, LakehouseError
 from lakehouse.promotion import gate
-from lakehouse.run.console import console, nothing, run_shown, summarise
-from lakehouse.run.options import check_inputs, check_rebuild, check_spellings, check_warehouse, choose, parser
+from lakehouse.run.command import ENV, WAREHOUSE, Job, job
+from lakehouse.run.console import console, run_shown, summarise
+from lakehouse.run.options import check_inputs, check_rebuild, check_spellings, check_warehouse, choose
 from lakehouse.session import spark_session
 from lakehouse.settings import load
 from lakehouse.store.lake import Lake
 
 
-def run_job(description: str, steps: Sequence[Step], arguments: Sequence[str] | None = None) -> int:
-    """A job over steps: parse the options, promote, say what changed; returns the exit code."""
-    options = parser(description)
-    options.add_argument("--source", help="one source of files, such as online_retail (default: all)")
-    options.add_argument("--table", help="one table, such as gold.sales_daily, with what it needs")
-    options.add_argument("--full", action="store_true", help="build again from bronze instead of taking in what is new")
+def over(description: str | None, steps: Sequence[Step]) -> Job:
+    """The job that promotes steps and says what changed."""
+    options = [
+        ENV,
+        WAREHOUSE,
+        click.option("--source", help="one source of files, such as online_retail (default: all)"),
+        click.option("--table", help="one table, such as gold.sales_daily, with what it needs"),
+        click.option("--full", is_flag=True, help="build again from bronze instead of taking in what is new"),
+    ]
     if any(step.reads for step in steps):
-        options.add_argument(
-            "--rebuild", metavar="TABLE", help="make a table of silver or gold anew, as it is declared now"
-        )
+        made_anew = "make a table of silver or gold anew, as it is declared now"
+        options.append(click.option("--rebuild", metavar="TABLE", help=made_anew))
     if any(step.feed for step in steps):
-        options.add_argument("--input", type=Path, required=True, help="folder of delivered files")
-    chosen = options.parse_args(arguments)
-    inputs = getattr(chosen, "input", None)
-    rebuild = getattr(chosen, "rebuild", None)
-    todo = choose(steps, chosen.source, chosen.table)
-    check_rebuild(steps, todo, rebuild)
-    check_inputs(todo, inputs)
-    screen = console()
-    gate.warm_up()
-    lake = open_lake(chosen.env, chosen.warehouse, screen, may_be_new=inputs is not None)
-    check_spellings(steps, lake.settings)
-    feeds = [step.feed for step in steps if step.feed]
-    report = run_shown(lake, todo, screen, full=chosen.full, rebuild=rebuild, inputs=inputs, feeds=feeds)
-    summarise(lake, report, screen)
-    return report.exit_code
+        folder = click.Path(path_type=Path)
+        options.append(click.option("--input", "inputs", type=folder, required=True, help="folder of delivered files"))
+
+    @job(description, *options)
+    def promoted(
+        env: str,
+        warehouse: Path | None,
+        source: str | None,
+        table: str | None,
+        full: bool,
+        rebuild: str | None = None,
+        inputs: Path | None = None,
+    ) -> int:
+        todo = choose(steps, source, table)
+        check_rebuild(steps, todo, rebuild)
+        check_inputs(todo, inputs)
+        screen = console()
+        lake = open_lake(env, warehouse, screen, may_be_new=inputs is not None)
+        check_spellings(steps, lake.settings)
+        feeds = [step.feed for step in steps if step.feed]
+        report = run_shown(lake, todo, screen, full=full, rebuild=rebuild, inputs=inputs, feeds=feeds)
+        summarise(lake, report, screen)
+        return report.exit_code
+
+    return promoted
 
 
 def open_lake(
@@ -56,7 +68,7 @@ def open_lake(
     *,
     may_be_new: bool = False,
 ) -> Lake:
-    """The warehouse that the options name, with a session; Spark starts here, with `overrides` of its settings.
+    """The warehouse that the options name; Spark starts with its first use, with `overrides` of its settings.
 
     One that is not there is a `UsageError` unless it `may_be_new`.
     """
@@ -64,20 +76,9 @@ def open_lake(
     folder = warehouse or Path(settings.warehouse)
     if not may_be_new:
         check_warehouse(folder)
-    with console.status("starting Spark") if console.is_terminal else nothing():
-        return Lake(
-            spark_session(overrides), folder, settings, system_clock, say=lambda text: console.print(text, style="dim")
-        )
 
+    def start() -> SparkSession:
+        gate.warm_up()
+        return spark_session(overrides)
 
-def guarded(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a job's main and end the process with its exit code; an error of ours is one message, without a trace."""
-    try:
-        code = main(arguments)
-    except LakehouseError as error:
-        sys.stderr.write(f"error: {error}\n")
-        code = error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; what was not finished is read again by the next run\n")
-        code = OTHER
-    sys.exit(code)
+    return Lake(start, folder, settings, system_clock, say=lambda text: console.print(text, style="dim"))

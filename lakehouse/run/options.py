@@ -1,33 +1,15 @@
-"""The options that jobs share, their mistakes as one line, and which steps they choose."""
+"""What options mean: which steps they choose, and what is wrong with them before a run starts."""
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from lakehouse.declare.table import Step
-from lakehouse.errors import USAGE, UsageError
+from lakehouse.errors import UsageError
 from lakehouse.intake.folder import holds, meant_instead, unaccounted
 from lakehouse.settings import Settings
-
-
-class Parser(argparse.ArgumentParser):
-    """Arguments whose mistakes are one line and exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        """End with the message and the exit code of a wrong use."""
-        self.exit(USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
-def parser(description: str) -> Parser:
-    """The options that all jobs share."""
-    made = Parser(description=description)
-    made.add_argument("--env", default="local", help="which conf/<env>.yaml (default: local)")
-    made.add_argument("--warehouse", type=Path, help="folder of all tables (default: as configured)")
-    return made
 
 
 def check_warehouse(folder: Path) -> None:

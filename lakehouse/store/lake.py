@@ -1,10 +1,11 @@
-"""One warehouse as a run sees it: the session, the folder of all tables, the clock and the name of the run."""
+"""One warehouse as a run sees it: Spark, the folder of all tables, the clock and the name of the run."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -25,11 +26,12 @@ def new_id(clock: Clock) -> str:
 class Lake:
     """What a promotion needs from outside; nothing in it belongs to one table.
 
-    `say` gets one plain sentence at a time about what is going on. `gates` and `ledger` are switched off only by the
-    benchmark that measures what they cost.
+    `start` starts Spark, or names the session that runs, when something first asks for `spark`. `say` gets one plain
+    sentence at a time about what is going on. `gates` and `ledger` are switched off only by the benchmark that measures
+    what they cost.
     """
 
-    spark: SparkSession
+    start: Callable[[], SparkSession]
     warehouse: Path
     settings: Settings
     clock: Clock = system_clock
@@ -51,6 +53,11 @@ class Lake:
             raise UsageError(
                 f"--warehouse {self.warehouse}: cannot write there ({error.strerror}); choose another folder"
             ) from error
+
+    @cached_property
+    def spark(self) -> SparkSession:
+        """The session."""
+        return self.start()
 
     def path(self, table: Table | str) -> str:
         """Folder of a table: `<warehouse>/<layer>/<table>`."""

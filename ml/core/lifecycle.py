@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pyspark.sql import DataFrame
 
@@ -18,8 +18,9 @@ from lakehouse.accounts.journal import done, flush
 from lakehouse.declare.table import Read
 from lakehouse.errors import LakehouseError, UsageError
 from lakehouse.run.runner import git_commit, unexpected
-from lakehouse.store import arrow, delta, log, versions
+from lakehouse.store import delta, log, versions
 from lakehouse.store.lake import Lake
+from ml.core import moves
 from ml.core.evidence import CHALLENGER, CHAMPION, Decision, decide
 from ml.core.experiment import Experiment, Model, Served, Trained
 from ml.core.manifest import ModelDamaged
@@ -217,14 +218,8 @@ def roll_back(lake: Lake, store: Store, experiment: Experiment, shop: str, versi
     return version
 
 
-def moves(lake: Lake, name: str | None = None) -> list[dict[str, Any]]:
-    """The moves of all aliases, or of one model's, the newest first."""
-    found = arrow.rows(lake, ops_tables.MODEL_MOVES, None if name is None else ("model", "=", name))
-    return sorted(found.to_pylist(), key=lambda m: (m["at"], m["batch_id"]), reverse=True)
-
-
 def _champion_before(lake: Lake, name: str, version: int) -> int:
-    made = [m for m in moves(lake, name) if m["alias"] == CHAMPION and m["to_version"] == version]
+    made = [m for m in moves.made(lake, name) if m["alias"] == CHAMPION and m["to_version"] == version]
     last = next(iter(made), None)
     if last is None or last["from_version"] is None:
         raise UsageError(f"{name}: version {version} is its first champion; there is none to roll back to")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC
-from typing import Any
+from collections.abc import Iterator
 
 from rich.table import Table as Grid
 
@@ -32,18 +30,6 @@ def of_evaluation(name: str, trained: Trained) -> Grid:
     grid = Grid(f"{name}, {trained.evidence.window}", *measures, box=None, pad_edge=False)
     for trial in tried:
         grid.add_row(trial.name, *(f"{trial.metrics[m]:,.3f}" if m in trial.metrics else "·" for m in measures))
-    return grid
-
-
-def of_moves(moves: Sequence[dict[str, Any]]) -> Grid | str:
-    """Each move of an alias, the newest first."""
-    if not moves:
-        return "No model has been trained here yet."
-    grid = Grid("at (UTC)", "model", "alias", "from", "to", "why", box=None, pad_edge=False)
-    for move in moves:
-        before = "·" if move["from_version"] is None else str(move["from_version"])
-        at = move["at"].astimezone(UTC)
-        grid.add_row(f"{at:%Y-%m-%d %H:%M}", move["model"], move["alias"], before, str(move["to_version"]), move["why"])
     return grid
 
 

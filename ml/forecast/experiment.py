@@ -196,3 +196,6 @@ PERIODS = Experiment(
     baseline=SeasonalNaive(),
     baseline_label="seasonal naive",
 )
+
+EXPERIMENTS = (DAYS, PERIODS)
+"""Of the family; the first whose tables know a shop serves it."""

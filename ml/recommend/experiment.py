@@ -169,3 +169,6 @@ EXPERIMENT = Experiment(
     baseline=BuyItAgain(),
     baseline_label="buy it again",
 )
+
+EXPERIMENTS = (EXPERIMENT, RATINGS)
+"""Of the family; the first whose tables know a shop serves it."""

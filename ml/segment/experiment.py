@@ -96,3 +96,6 @@ EXPERIMENT = Experiment(
     baseline_label="RFM quintiles",
     filters=(NO_CUSTOMER, NOT_A_PRODUCT_SALE),
 )
+
+EXPERIMENTS = (EXPERIMENT,)
+"""Of the family; the first whose tables know a shop serves it."""

@@ -18,7 +18,7 @@ import silver
 from jobs import run as run_job
 from jobs.steps import ALL
 from lakehouse.declare.table import MONEY, Step
-from lakehouse.run import job
+from lakehouse.run import command
 from tests.integration.conftest import Promoted
 from tests.integration.warehouse import LINE_COLUMNS, deliver_lines, lake_at, order_line, rows, run, versions
 
@@ -29,7 +29,7 @@ LINES_ALONE = ("--table", "bronze.shop_order_lines")
 def ended(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     """Exit code, output and errors of the job, as its caller sees them."""
     with pytest.raises(SystemExit) as end:
-        job.guarded(run_job.main, [str(argument) for argument in arguments])
+        command.guarded(run_job.main, [str(argument) for argument in arguments])
     told = capsys.readouterr()
     assert "Traceback" not in told.out + told.err
     assert isinstance(end.value.code, int)

@@ -143,7 +143,7 @@ def test_no_raw_value_of_a_person_is_in_silver_or_gold(promoted: Promoted) -> No
 def test_personal_data_is_not_published_by_another_key(spark: SparkSession, tmp_path: Path) -> None:
     def take_in(key: str) -> Report:
         settings = replace(lake_at(spark, tmp_path / "warehouse").settings, pseudonym_key=key)
-        lake = Lake(spark, tmp_path / "warehouse", settings)
+        lake = Lake(lambda: spark, tmp_path / "warehouse", settings)
         steps = choose(ALL, "shop", "silver.customers")
         return run_shown(lake, steps, Console(file=StringIO()), inputs=tmp_path / "input")
 

@@ -26,7 +26,7 @@ from lakehouse.run.console import run_shown
 from lakehouse.run.runner import Report
 from lakehouse.store import delta
 from lakehouse.store.lake import Lake
-from ml.core import lifecycle, scorecard, scoring
+from ml.core import lifecycle, moves, scorecard, scoring
 from ml.core.evidence import CHALLENGER, CHAMPION
 from ml.core.experiment import Experiment, Frames, Model, Trained
 from ml.core.tracking import Store, StoreError
@@ -86,7 +86,7 @@ def of_shop(lake: Lake, table: str, shop: str) -> list[Row]:
 def test_the_model_beats_the_baseline_and_is_champion(trained: Lake) -> None:
     champion = Store(trained).alias("segment-big", CHAMPION)
     assert champion is not None
-    (move,) = lifecycle.moves(trained)
+    (move,) = moves.made(trained)
     assert (move["model"], move["alias"], move["from_version"], move["to_version"]) == (
         "segment-big",
         "champion",
@@ -165,7 +165,7 @@ def test_the_same_data_and_seed_give_the_same_scores_and_a_rollback_restores_the
     assert lifecycle.roll_back(copied, store, SEGMENT, "big", None) == 1
     done(score(copied, "big"))
     assert of_shop(copied, "gold.customer_segments", "big") == before
-    assert [(m["from_version"], m["to_version"]) for m in lifecycle.moves(copied)] == [(2, 1), (1, 2), (None, 1)]
+    assert [(m["from_version"], m["to_version"]) for m in moves.made(copied)] == [(2, 1), (1, 2), (None, 1)]
     done(run_shown(copied, [scorecard.step(store)], Console(file=StringIO())))
     board = rows(copied.warehouse, "gold.model_scorecard")
     assert {row["version"]: row["is_champion"] for row in board} == {1: True, 2: False}

@@ -39,7 +39,7 @@ def lake_at(
 ) -> Lake:
     """The warehouse in a folder. All have one key, so that a person has the same pseudonym in each."""
     settings = replace(load("local"), lock_wait_seconds=wait_seconds, pseudonym_key="key of the tests")
-    return Lake(spark, folder, settings, say=say)
+    return Lake(lambda: spark, folder, settings, say=say)
 
 
 def run(

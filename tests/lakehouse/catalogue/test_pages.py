@@ -7,12 +7,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
-from pyspark.sql import SparkSession
 
 from jobs.steps import ALL
 from lakehouse.catalogue import pages as catalogue
@@ -20,6 +19,7 @@ from lakehouse.catalogue import picture
 from lakehouse.catalogue.pages import Records, Stand
 from lakehouse.errors import UsageError
 from lakehouse.promotion.quarantine import by_rule
+from lakehouse.session import spark_session
 from lakehouse.settings import Settings
 from lakehouse.store.lake import Lake
 
@@ -300,7 +300,7 @@ def test_trainings_are_on_the_page_of_operations_with_their_decisions_and_ratios
     won = facts | {"at": NOW - timedelta(days=7), "batch_id": "b1", "alias": "champion", "to_version": 1}
     won |= {"why": why_won}
     trained = run(job="shoplake train segment", run_id="r1", batch_id="b3")
-    lake = Lake(cast(SparkSession, None), tmp_path / "w", Settings("w", 1, 1), lambda: NOW)
+    lake = Lake(spark_session, tmp_path / "w", Settings("w", 1, 1), lambda: NOW)
     write_deltalake(lake.path("ops.model_moves"), pa.Table.from_pylist([won, lost]))
     write_deltalake(lake.path("ops.runs"), pa.Table.from_pylist([trained, trained | {"job": "shoplake score segment"}]))
     text = squeezed(catalogue.pages(ALL, catalogue.collect(lake, ALL, tmp_path))["ops.html"])
@@ -315,7 +315,7 @@ def test_trainings_are_on_the_page_of_operations_with_their_decisions_and_ratios
 
 
 def test_an_empty_warehouse_is_a_catalogue_of_declarations(tmp_path: Path) -> None:
-    lake = Lake(cast(SparkSession, None), tmp_path / "w", Settings("w", 1, 1), lambda: NOW)
+    lake = Lake(spark_session, tmp_path / "w", Settings("w", 1, 1), lambda: NOW)
     index = catalogue.write(lake, ALL)
     assert index == tmp_path / "w" / "ops" / "catalogue" / "index.html"
     assert "0 of" in index.read_text()
@@ -323,7 +323,7 @@ def test_an_empty_warehouse_is_a_catalogue_of_declarations(tmp_path: Path) -> No
 
 
 def test_the_link_to_data_docs_is_relative_to_the_pages(tmp_path: Path) -> None:
-    lake = Lake(cast(SparkSession, None), tmp_path / "my w", Settings("w", 1, 1), lambda: NOW)
+    lake = Lake(spark_session, tmp_path / "my w", Settings("w", 1, 1), lambda: NOW)
     site = lake.warehouse.joinpath(*catalogue.DATA_DOCS)
     site.parent.mkdir(parents=True)
     site.touch()
@@ -335,7 +335,7 @@ def test_the_link_to_data_docs_is_relative_to_the_pages(tmp_path: Path) -> None:
 
 def test_an_output_that_cannot_be_written_is_a_wrong_use(tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
-    lake = Lake(cast(SparkSession, None), tmp_path / "w", Settings("w", 1, 1), lambda: NOW)
+    lake = Lake(spark_session, tmp_path / "w", Settings("w", 1, 1), lambda: NOW)
     with pytest.raises(UsageError, match="--output"):
         catalogue.write(lake, ALL, tmp_path / "taken")
 

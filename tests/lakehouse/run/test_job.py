@@ -11,8 +11,8 @@ from jobs.steps import ALL
 from lakehouse.errors import AccountsImbalance, GateBlocked, LakehouseError, LockTimeout, UsageError
 from lakehouse.intake.files import FileReport
 from lakehouse.promotion.promote import Promotion
+from lakehouse.run.command import guarded
 from lakehouse.run.console import working
-from lakehouse.run.job import guarded
 from lakehouse.run.options import choose
 from lakehouse.run.runner import Report
 

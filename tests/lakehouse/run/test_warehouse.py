@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.run import job
+from lakehouse.run import command
 
 READING = (
     ("promote_silver",),
@@ -35,7 +35,7 @@ def test_a_folder_without_a_warehouse_is_told(
         folder.mkdir()
     main: Callable[[Sequence[str] | None], int] = import_module(f"jobs.{name}").main
     with pytest.raises(SystemExit) as end:
-        job.guarded(main, [*arguments, "--warehouse", str(folder)])
+        command.guarded(main, [*arguments, "--warehouse", str(folder)])
     assert end.value.code == 2
     what = "holds no warehouse" if exists else "does not exist"
     assert capsys.readouterr().err == (

@@ -36,7 +36,7 @@ TABLE = Table(
 
 @pytest.fixture
 def lake(spark: SparkSession, tmp_path: Path) -> Lake:
-    return Lake(spark, tmp_path, Settings("w", 1, 1))
+    return Lake(lambda: spark, tmp_path, Settings("w", 1, 1))
 
 
 def _add(lake: Lake, first: int, last: int) -> None:

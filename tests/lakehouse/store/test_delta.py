@@ -32,7 +32,7 @@ TABLE = Table(
 
 @pytest.fixture
 def lake(spark: SparkSession, tmp_path: Path) -> Lake:
-    return Lake(spark, tmp_path, replace(load("local"), lock_wait_seconds=0))
+    return Lake(lambda: spark, tmp_path, replace(load("local"), lock_wait_seconds=0))
 
 
 def frame(lake: Lake, *rows: tuple[int | None, int, str]) -> DataFrame:
@@ -142,7 +142,7 @@ def test_an_append_only_table_refuses_a_change(lake: Lake) -> None:
 
 
 def test_a_lock_is_held_by_one_run_and_may_be_taken_again_by_the_same(lake: Lake) -> None:
-    other = Lake(lake.spark, lake.warehouse, lake.settings)
+    other = Lake(lake.start, lake.warehouse, lake.settings)
     with locked(lake, TABLE.name), locked(lake, TABLE.name):
         with pytest.raises(LockTimeout, match=f"silver.things is being written by process .*, run {lake.run_id}; "):
             locked(other, TABLE.name).__enter__()

@@ -12,18 +12,19 @@ import sys
 from pathlib import Path
 from lakehouse.accounts.ops_tables import RUNS
 from lakehouse.errors import UsageError
-from lakehouse.run import job
+from lakehouse.run import command
+from lakehouse.session import spark_session
 from lakehouse.settings import load
 from lakehouse.store import arrow
 from lakehouse.store.lake import Lake
 
 def main(_):
-    lake = Lake(None, Path(sys.argv[1]), load("local"))
+    lake = Lake(spark_session, Path(sys.argv[1]), load("local"))
     reading = arrow.parts(lake, RUNS, ["batch_id"])
     next(reading)
     raise UsageError("nothing to roll back to")
 
-job.guarded(main)
+command.guarded(main)
 """
 
 

@@ -12,14 +12,14 @@ from lakehouse.store.lake import Lake
 
 
 def test_a_warehouse_makes_its_key_once_and_keeps_it_to_its_owner(spark: SparkSession, tmp_path: Path) -> None:
-    key = Lake(spark, tmp_path, Settings("w", 1, 1)).pseudonym_key()
+    key = Lake(lambda: spark, tmp_path, Settings("w", 1, 1)).pseudonym_key()
     assert len(bytes.fromhex(key)) == 32
-    assert Lake(spark, tmp_path, Settings("w", 1, 1)).pseudonym_key() == key
+    assert Lake(lambda: spark, tmp_path, Settings("w", 1, 1)).pseudonym_key() == key
     assert (tmp_path / "ops" / "pseudonym.key").stat().st_mode & 0o777 == 0o600
 
 
 def lake_with(spark: SparkSession, folder: Path, key: str | None = None) -> Lake:
-    return Lake(spark, folder, Settings("w", 1, 1, pseudonym_key=key))
+    return Lake(lambda: spark, folder, Settings("w", 1, 1, pseudonym_key=key))
 
 
 @pytest.mark.parametrize("content", ["", "\n", "\0" * 64])
