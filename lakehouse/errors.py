@@ -19,6 +19,10 @@ class UsageError(LakehouseError):
     exit_code = USAGE
 
 
+class SparkNotStarted(UsageError):
+    """Spark does not start, so nothing that needs it can be done. Exit code 2."""
+
+
 class FileUnreadable(LakehouseError):
     """A delivered file cannot be read at all; it is left where it is and the others go on. Exit code 1."""
 

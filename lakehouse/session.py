@@ -14,7 +14,7 @@ from pathlib import Path
 import pyspark
 from pyspark.sql import SparkSession
 
-from lakehouse.errors import UsageError
+from lakehouse.errors import SparkNotStarted
 from lakehouse.settings import CONF
 
 SPARK_DEFAULTS = CONF / "spark-defaults.conf"
@@ -51,7 +51,9 @@ def spark_session(overrides: Mapping[str, str] | None = None) -> SparkSession:
             spark = builder.getOrCreate()
     except Exception as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UsageError(f"Spark did not start: {first}; check that Java 17 is installed (java -version)") from error
+        raise SparkNotStarted(
+            f"Spark did not start: {first}; check that Java 17 is installed (java -version)"
+        ) from error
     spark.sparkContext.setLogLevel("ERROR")
     # PySpark logs every failed query as JSON on the screen; we tell it as our own message.
     for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):

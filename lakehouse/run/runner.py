@@ -17,7 +17,7 @@ from pathlib import Path
 from lakehouse.accounts import ops_tables, releases
 from lakehouse.accounts.journal import done, flush
 from lakehouse.declare.table import Step
-from lakehouse.errors import ACCOUNTS, GATE, OTHER, USAGE, GateBlocked, LakehouseError
+from lakehouse.errors import ACCOUNTS, GATE, OTHER, USAGE, GateBlocked, LakehouseError, SparkNotStarted
 from lakehouse.intake.feeds import Feed
 from lakehouse.intake.files import FileReport
 from lakehouse.intake.folder import unaccounted
@@ -133,6 +133,8 @@ def _one_step(lake: Lake, step: Step, report: Report, full: bool, rebuild: str |
     try:
         anew = is_rebuilt and not any(each.step.table == step.table for each in report.published)
         promotion = promote(lake, step, full=full or is_rebuilt, anew=anew, inputs=inputs)
+    except SparkNotStarted:
+        raise
     except LakehouseError as error:
         report.errors.append((step, str(error), error.exit_code))
         if isinstance(error, GateBlocked):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from pyspark.sql import SparkSession
 
 from gold.sales import sales_daily
 from jobs.steps import ALL
+from lakehouse.errors import SparkNotStarted
 from lakehouse.run.options import choose
 from lakehouse.store import delta
 from synthetic.shop import Shop
@@ -34,9 +36,13 @@ from tests.integration.warehouse import (
 )
 
 
-def test_a_second_run_commits_nothing(promoted: Promoted) -> None:
+def without_spark() -> SparkSession:
+    raise SparkNotStarted("no Java here")
+
+
+def test_a_second_run_commits_nothing_and_does_without_spark(promoted: Promoted) -> None:
     before = versions(promoted.warehouse)
-    report = done(run(promoted.lake, promoted.shop.output))
+    report = done(run(replace(promoted.lake, start=without_spark), promoted.shop.output))
     assert report.published == []
     assert versions(promoted.warehouse) == before
     assert leftovers(promoted.warehouse) == []

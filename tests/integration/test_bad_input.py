@@ -18,6 +18,7 @@ import silver
 from jobs import run as run_job
 from jobs.steps import ALL
 from lakehouse.declare.table import MONEY, Step
+from lakehouse.errors import SparkNotStarted
 from lakehouse.run import command
 from tests.integration.conftest import Promoted
 from tests.integration.warehouse import LINE_COLUMNS, deliver_lines, lake_at, order_line, rows, run, versions
@@ -287,6 +288,16 @@ def test_accounts_that_do_not_balance_publish_nothing_and_end_with_exit_code_4(
     assert said in report.errors[0][1]
     after = versions(copied.warehouse)
     assert {name for name in after if after[name] != before[name]} == {"ops.runs"}
+
+
+def test_where_spark_does_not_start_a_run_ends_with_one_message(promoted: Promoted, tmp_path: Path) -> None:
+    def start() -> SparkSession:
+        raise SparkNotStarted("Spark did not start: no Java")
+
+    lake = replace(lake_at(promoted.lake.spark, tmp_path / "lake"), start=start)
+    with pytest.raises(SparkNotStarted, match="no Java"):
+        run(lake, promoted.shop.output)
+    assert versions(lake.warehouse) == {}
 
 
 def test_what_nobody_expected_is_one_message_with_its_details_in_a_file(promoted: Promoted, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def run(
     screen: io.StringIO | None = None,
 ) -> Report:
     """What a job does between its options and its exit code. A run is made of one Lake: ids differ between runs."""
-    again = lake_at(lake.spark, lake.warehouse, wait_seconds=lake.settings.lock_wait_seconds, say=lake.say)
+    again = Lake(lake.start, lake.warehouse, lake.settings, say=lake.say)
     console = Console(file=screen or io.StringIO(), width=160)
     todo = steps if steps is not None else choose(ALL, source, table)
     return run_shown(again, todo, console, full=full, inputs=inputs, feeds=FEEDS)
