@@ -12,6 +12,7 @@ from zipfile import ZipFile
 import pytest
 from pyspark.sql import SparkSession
 
+from lakehouse.session import SMALL_DATA
 from synthetic.shop import Shop
 from tests.integration.warehouse import balances, deliver, done, everything, files_of, lake_at, run
 
@@ -29,14 +30,19 @@ def older(tmp_path: Path) -> Path:
         pytest.skip(f"this clone does not reach back to {OLDER}")
     with ZipFile(BytesIO(packed.stdout)) as archive:
         archive.extractall(tmp_path / "older")
+    with (tmp_path / "older" / "conf" / "spark-defaults.conf").open("a") as defaults:
+        defaults.writelines(f"{name} {value}\n" for name, value in SMALL_DATA.items())
     return tmp_path / "older"
 
 
 def test_a_warehouse_of_an_older_version_becomes_what_this_one_makes(
     spark: SparkSession, shop: Shop, older: Path, tmp_path: Path
 ) -> None:
-    files = files_of(shop.output, "products", "orders", "order_lines")
-    inputs = deliver(tmp_path / "in", shop.output, [f for f in files if "2024-01-0" in f.name or "products" in f.name])
+    days = [f"2024-01-0{day}" for day in range(1, 8)]
+    files = [file for file in files_of(shop.output, "orders", "order_lines") if file.name.split("_")[-1][:10] in days]
+    first = [file for file in files if file.name.split("_")[-1][:10] <= days[3]]
+    products = files_of(shop.output, "products")
+    inputs = deliver(tmp_path / "in", shop.output, [*products, *first])
     job = ["jobs/run.py", "--source", "shop", "--table", TABLE, "--input", str(inputs), "--warehouse"]
     command = [sys.executable, *job, str(tmp_path / "w")]
     ended = subprocess.run(
