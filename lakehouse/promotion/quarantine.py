@@ -240,25 +240,32 @@ def keep(lake: Lake, table: Table, journal: Journal, folder: Path, *, again: boo
     if not repeats or not log.exists(lake, quarantine.name):
         delta.append_table(lake, quarantine, rows)
         return
-    waiting = arrow.rows(lake, quarantine, ("_step", "=", journal.step))
-    held = dict(zip(waiting["_row_id"].to_pylist(), waiting["_errors"].to_pylist(), strict=True))
-    ids = rows["_row_id"].to_pylist()
-    refused_again = set(ids)
-    new = [place for place, row_id in enumerate(ids) if row_id not in held]
-    errors = rows["_errors"].to_pylist()
-    differ = [place for place, row_id in enumerate(ids) if row_id in held and held[row_id] != errors[place]]
+    delta.evolve(lake, quarantine)
+    refused = dict(zip(rows["_row_id"].to_pylist(), rows["_errors"].to_pylist(), strict=True))
     computed = None if journal.notes["replaces"] else _groups(folder)
-    released = [
-        row["_row_id"]
-        for row in waiting.select(["_row_id", GROUP]).to_pylist()
-        if row["_row_id"] not in refused_again and (computed is None or row[GROUP] in computed)
-    ]
-    if differ or released:
-        delta.keep_quarantine(
-            lake, quarantine, rows.take(pa.array([*new, *differ], pa.int64())), released, journal.step
-        )
-    elif new:
-        delta.append_table(lake, quarantine, rows.take(new))
+    held: set[str] = set()
+    touched = []
+    for file in arrow.files(lake, quarantine):
+        kept, replaced, lost = list[int](), list[int](), list[int]()
+        for place, row in enumerate(file.read(["_row_id", "_errors", "_step", GROUP]).to_pylist()):
+            is_own, errors = row["_step"] == journal.step, refused.get(row["_row_id"])
+            if is_own and errors is not None:
+                held.add(row["_row_id"])
+                (kept if errors == row["_errors"] else replaced).append(place)
+            else:
+                (lost if is_own and (computed is None or row[GROUP] in computed) else kept).append(place)
+        if replaced or lost:
+            stored = file.read(quarantine.arrow_schema.names).cast(quarantine.arrow_schema)
+            parts = (stored.take(pa.array(places, pa.int64())) for places in (kept, replaced, lost))
+            touched.append(delta.Rewritten(file.name, file.size, *parts))
+    new = rows.filter(pa.array([row_id not in held for row_id in rows["_row_id"].to_pylist()], pa.bool_()))
+    if touched:
+        changed = pa.concat_tables(each.before for each in touched)
+        errors = pa.array(map(refused.get, changed["_row_id"].to_pylist()), changed.schema.field("_errors").type)
+        changed = changed.set_column(changed.schema.get_field_index("_errors"), changed.schema.field("_errors"), errors)
+        delta.rewrite(lake, quarantine, touched, changed, new)
+    elif len(new):
+        delta.append_table(lake, quarantine, new)
 
 
 def held(lake: Lake, staged: Staged) -> int:

@@ -192,7 +192,7 @@ def rewrite(
     files: Sequence[Rewritten],
     changed: pa.Table,
     new: pa.Table,
-    metadata: Mapping[str, Any],
+    metadata: Mapping[str, Any] | None = None,
 ) -> None:
     """Put a file in the place of some: the rows that stay, those that changed, as they are, and new ones. One commit.
 
@@ -200,7 +200,7 @@ def rewrite(
     memory: Spark takes six jobs and two seconds for three rows.
     """
     with locked(lake, table.name):
-        number = metadata.get("number")
+        number = (metadata or {}).get("number")
         found = _stands_before(lake, table, number)
         before, lost = (pa.concat_tables([getattr(each, name) for each in files]) for name in ("before", "lost"))
         kinds = {"update_preimage": before, "update_postimage": changed, "delete": lost, "insert": new}
@@ -233,9 +233,10 @@ def rewrite(
                 "numTargetRowsUpdated": str(len(changed)),
                 "numTargetRowsDeleted": str(len(lost)),
             },
-            "userMetadata": _text(table, metadata),
             "engineInfo": WRITER,
         }
+        if metadata is not None:
+            info["userMetadata"] = _text(table, metadata)
         text = "\n".join(json.dumps(action) for action in [{"commitInfo": info}, *actions])
         if not durable.create(commit_file(lake, table.name, found.version() + 1), text, 0o644):
             raise _refused(table, _last_batch(lake, table))
@@ -276,22 +277,6 @@ def _refused(table: Table, batch_id: str | None) -> CommitRefused:
         f"{table.name}: while this batch was made, {batch_id or 'another batch'} was published by a process that no "
         "longer held the table; nothing of this one was published. Run again: what is new then is found anew"
     )
-
-
-def keep_quarantine(lake: Lake, table: Table, rows: pa.Table, released: Sequence[str], step: str) -> None:
-    """Add refused rows to a quarantine, or their reasons where it holds them, and take out those of the step that are
-    released, by their ids, in one commit.
-    """
-    with locked(lake, table.name):
-        evolve(lake, table)
-        gone = pa.table({"_row_id": pa.array(released, pa.string()), "_step": pa.repeat(step, len(released))})
-        on = " AND ".join(f"t.{c} <=> s.{c}" for c in table.key)
-        source = flagged(lake, table, rows, gone)
-        merger = DeltaTable.forPath(lake.spark, lake.path(table)).alias("t").merge(source.alias("s"), on)
-        merger = merger.whenMatchedDelete(f"s.{DELETE_FLAG}")
-        values: dict[str, Any] = {f"`{c}`": f"s.`{c}`" for c in table.all_columns}
-        merger = merger.whenMatchedUpdate("NOT (t._errors <=> s._errors)", {"_errors": "s._errors"})
-        merger.whenNotMatchedInsert(f"NOT s.{DELETE_FLAG}", values).execute()
 
 
 def flagged(lake: Lake, table: Table, kept: pa.Table, lost: pa.Table) -> DataFrame:

@@ -91,7 +91,7 @@ def test_a_wrong_option_is_one_message_and_exit_code_2(
     [
         (("-m", "jobs.run", "--input", "nowhere"), "error: --input nowhere: there is no such folder;"),
         (("-m", "jobs.cli", "run", "--input", "nowhere"), "error: --input nowhere: there is no such folder;"),
-        (("jobs/run.py", "--source", "shop"), "the following arguments are required: --input; see "),
+        (("jobs/run.py", "--source", "shop"), "run.py: Missing option '--input'; see run.py --help"),
     ],
 )
 def test_a_wrong_command_ends_with_one_line_and_exit_code_2(arguments: Sequence[str], message: str) -> None:
