@@ -37,6 +37,7 @@ ALS: dict[str, Any] = {"rank": 64, "reg": 0.2, "alpha": 4.0, "iterations": 8}
 HYBRID = "hybrid"
 LEAST_DAYS = 40
 LEAST_CUSTOMERS = 30
+LEAST_PRODUCTS = 2
 _MANY_CUSTOMERS = 1000
 log = logging.getLogger("shoplake")
 _EXAMPLE_CUSTOMERS = 5
@@ -73,6 +74,11 @@ def train_on(
         raise UsageError(
             f"recommendations need at least {LEAST_CUSTOMERS} customers who bought again after {cutoff}; there are "
             f"{came_back}. The baseline serves until there are more"
+        )
+    if (products := known.events["product_id"].n_unique()) < LEAST_PRODUCTS:  # told before hours of learning
+        raise UsageError(
+            f"recommendations put at least {LEAST_PRODUCTS} products into an order; {products} was sold until {cutoff}. "
+            "The baseline serves until there are more"
         )
     tasks = tuple(task for task in tasks if bought[task].height)  # where nobody bought anything new, ALL alone
     hybrid = learn(known, fit, settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -13,7 +14,9 @@ from ml.core.experiment import Trained
 from ml.recommend.candidates.als import Als
 from ml.recommend.candidates.pool import TASKS
 from ml.recommend.data.history import History
+from ml.recommend.hybrid import fit_rankers
 from ml.recommend.model import RecommendModel
+from ml.recommend.ranking.training_set import TrainingSet
 from ml.recommend.training import train_on
 from tests.ml.recommend.conftest import CUTOFF, SMALL, made_events, made_history
 
@@ -64,8 +67,16 @@ def test_a_shop_where_nobody_buys_anything_new_is_evaluated_by_all_products(als:
 
 
 def test_one_product_needs_no_order_and_that_is_one_clear_message(als: Als) -> None:
-    with pytest.raises(UsageError, match="no order to learn; load more sales"):
+    with pytest.raises(UsageError, match="at least 2 products into an order; 1 was sold until"):
         train_on(_only(made_events(), pl.lit("P00")), SMALL, als, None, TASKS)
+
+
+def test_candidates_that_were_all_bought_teach_no_order() -> None:
+    bought = TrainingSet(
+        ("own",), np.zeros((2, 1), np.float32), pl.Series(["P1", "P2"]), np.ones(2, np.int8), np.array([2])
+    )
+    with pytest.raises(UsageError, match="no order to learn; load more sales"):
+        fit_rankers(dict.fromkeys(TASKS, bought), SMALL)
 
 
 def _only(events: pl.DataFrame, product: pl.Expr) -> History:
