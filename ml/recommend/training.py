@@ -77,7 +77,7 @@ def train_on(
         )
     if (products := known.events["product_id"].n_unique()) < LEAST_PRODUCTS:  # told before hours of learning
         raise UsageError(
-            f"recommendations put at least {LEAST_PRODUCTS} products into an order; until {cutoff} {products} was sold. "
+            f"recommendations order at least {LEAST_PRODUCTS} products; {products} was sold until {cutoff}. "
             "The baseline serves until there are more"
         )
     tasks = tuple(task for task in tasks if bought[task].height)  # where nobody bought anything new, ALL alone

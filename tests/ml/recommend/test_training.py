@@ -67,7 +67,7 @@ def test_a_shop_where_nobody_buys_anything_new_is_evaluated_by_all_products(als:
 
 
 def test_one_product_needs_no_order_and_that_is_one_clear_message(als: Als) -> None:
-    with pytest.raises(UsageError, match="at least 2 products into an order; until .* 1 was sold"):
+    with pytest.raises(UsageError, match="order at least 2 products; 1 was sold until"):
         train_on(_only(made_events(), pl.lit("P00")), SMALL, als, None, TASKS)
 
 
