@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import duckdb
+import pyarrow as pa
 from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
@@ -48,3 +49,13 @@ def test_every_column_and_table_says_what_it_means(promoted: Promoted) -> None:
         assert table.metadata().description, name
         fields = table.schema().fields
         assert [f.name for f in fields if not f.metadata.get("comment")] == [], name
+
+
+def test_files_of_silver_tell_their_bounds_so_that_readers_skip_them(promoted: Promoted) -> None:
+    names = [name for name in tables(promoted.warehouse, "silver") if "__" not in name]
+    for name in names:
+        table = DeltaTable(str(promoted.warehouse.joinpath(*name.split("."))))
+        told = table.metadata().configuration["delta.dataSkippingStatsColumns"].split(",")
+        for file in pa.table(table.get_add_actions(flatten=True)).to_pylist():
+            untold = [c for c in told if file.get(f"min.{c}") is None and file[f"null_count.{c}"] < file["num_records"]]
+            assert untold == [], name
