@@ -154,6 +154,7 @@ def _append_new(lake: Lake, table: Table, rows: list[dict[str, Any]]) -> None:
     ids = sorted({row["batch_id"] for row in rows})
     held_ids = set(arrow.rows(lake, table, ("batch_id", "in", ids))["batch_id"].to_pylist())
     if new := [row for row in rows if row["batch_id"] not in held_ids]:
+        delta.compact(lake, table)
         append_rows(lake, table, new)
 
 

@@ -270,6 +270,7 @@ def _publish(lake: Lake, staged: Staged, head: log.Head | None) -> None:
         delta.replace(lake, table, _finished(lake, table, staged.rows(lake, "accepted")), metadata)
         return
     files = _files(lake, staged)
+    delta.compact(lake, table)
     if table.write == "append" or head is None:
         delta.append(lake, table, files, metadata)
         return

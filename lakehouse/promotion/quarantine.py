@@ -236,6 +236,7 @@ def keep(lake: Lake, table: Table, journal: Journal, folder: Path, *, again: boo
     has_rows, repeats = bool(files_in(path)), journal.notes["repeats"] or again
     if not has_rows and not (repeats and log.exists(lake, quarantine.name)):
         return
+    delta.compact(lake, quarantine)
     rows = _refused_rows(lake, quarantine, path, journal) if has_rows else quarantine.arrow_schema.empty_table()
     if not repeats or not log.exists(lake, quarantine.name):
         delta.append_table(lake, quarantine, rows)

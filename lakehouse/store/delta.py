@@ -16,6 +16,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -45,6 +46,8 @@ WRITER = "shoplake"
 KEY = "shoplake.key"
 """Property that named a table's key before its commits did."""
 DELETE_FLAG = "_vanished"
+MOST_FILES, SMALL_BYTES = 64, 16 * 1024 * 1024
+"""So many files of fewer bytes a table may have before they are put together."""
 
 
 def read(lake: Lake, table: Table, version: int | None = None) -> DataFrame:
@@ -208,42 +211,82 @@ def rewrite(
             rows.append_column("_change_type", pa.repeat(pa.scalar(kind), len(rows))) for kind, rows in kinds.items()
         )
         rows = pa.concat_tables([*(each.kept for each in files), changed, new])
-        now = int(lake.clock().timestamp() * 1000)
-        actions: list[dict[str, Any]] = [
-            {"remove": _file(each.name, each.size) | {"deletionTimestamp": now, "extendedFileMetadata": True}}
-            for each in files
-        ]
+        actions = [_removed(lake, each.name, each.size) for each in files]
         if len(rows):
-            added = _moved(lake, table, _written(lake, table, rows))
-            told = {"modificationTime": added.modification_time, "stats": added.stats}
-            actions.append({"add": _file(added.path, added.size) | told})
+            actions.append(_added(_moved(lake, table, _written(lake, table, rows))))
         path = Path("_change_data", f"cdc-{uuid4().hex}.parquet")
         size = _written(lake, table, feed, path).stat().st_size
-        actions.append({"cdc": _file(path.as_posix(), size) | {"dataChange": False}})
+        actions.append({"cdc": _file(path.as_posix(), size, is_change=False)})
         if number is not None:
-            actions.insert(0, {"txn": {"appId": WRITER, "version": number, "lastUpdated": now}})
-        info = {
-            "timestamp": now,
+            actions.insert(0, {"txn": {"appId": WRITER, "version": number, "lastUpdated": _now(lake)}})
+        counts = {"Inserted": new, "Updated": changed, "Deleted": lost}
+        told: dict[str, Any] = {
             "operation": "MERGE",
-            "operationParameters": {},
-            "readVersion": found.version(),
-            "isBlindAppend": False,
-            "operationMetrics": {
-                "numTargetRowsInserted": str(len(new)),
-                "numTargetRowsUpdated": str(len(changed)),
-                "numTargetRowsDeleted": str(len(lost)),
-            },
-            "engineInfo": WRITER,
+            "operationMetrics": {f"numTargetRows{what}": str(len(rows)) for what, rows in counts.items()},
         }
         if metadata is not None:
-            info["userMetadata"] = _text(table, metadata)
-        text = "\n".join(json.dumps(action) for action in [{"commitInfo": info}, *actions])
-        if not durable.create(commit_file(lake, table.name, found.version() + 1), text, 0o644):
-            raise _refused(table, _last_batch(lake, table))
+            told["userMetadata"] = _text(table, metadata)
+        _commit(lake, table, found.version(), told, actions)
 
 
-def _file(name: str, size: int) -> dict[str, Any]:
-    return {"path": name, "partitionValues": {}, "size": size, "dataChange": True}
+def compact(lake: Lake, table: Table) -> None:
+    """Put the small files of a table together where there are many: each batch brings one, and costs a reader more than
+    what is in it. The rows stay as they are, and the files of older versions stay too.
+    """
+    with locked(lake, table.name):
+        if not exists(lake, table.name):
+            return
+        found = deltalake.DeltaTable(lake.path(table))
+        if len(found.file_uris()) <= MOST_FILES or found.protocol().min_reader_version > 1:
+            return
+        small = sorted((f for f in arrow.files(lake, table) if f.size < SMALL_BYTES), key=lambda f: f.size)
+        if len(small) <= MOST_FILES:
+            return
+        sizes = accumulate(file.size for file in small)
+        taken = [file for file, size in zip(small, sizes, strict=True) if size <= arrow.MOST_BYTES]
+        columns = [field.name for field in found.schema().fields]
+        scratch = Path(lake.path(table), f"{uuid4().hex}.parquet")
+        parquet_files.join((file.read(columns) for file in taken), scratch)
+        added = _moved(lake, table, scratch)
+        durable.sync([Path(lake.path(table), added.path), Path(lake.path(table))])
+        actions = [_removed(lake, file.name, file.size, is_change=False) for file in taken]
+        _commit(lake, table, found.version(), {"operation": "OPTIMIZE"}, [*actions, _added(added, is_change=False)])
+        deltalake.DeltaTable(lake.path(table)).create_checkpoint()
+
+
+def _commit(
+    lake: Lake, table: Table, before: int, told: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]
+) -> None:
+    """Make the version after another; a `CommitRefused` where another process did."""
+    info = {
+        "timestamp": _now(lake),
+        "operationParameters": {},
+        "readVersion": before,
+        "isBlindAppend": False,
+        "engineInfo": WRITER,
+    }
+    text = "\n".join(json.dumps(action) for action in [{"commitInfo": info | dict(told)}, *actions])
+    if not durable.create(commit_file(lake, table.name, before + 1), text, 0o644):
+        raise _refused(table, _last_batch(lake, table))
+
+
+def _now(lake: Lake) -> int:
+    return int(lake.clock().timestamp() * 1000)
+
+
+def _removed(lake: Lake, name: str, size: int, *, is_change: bool = True) -> dict[str, Any]:
+    told = {"deletionTimestamp": _now(lake), "extendedFileMetadata": True}
+    return {"remove": _file(name, size, is_change=is_change) | told}
+
+
+def _added(file: AddAction, *, is_change: bool = True) -> dict[str, Any]:
+    told = {"modificationTime": file.modification_time, "stats": file.stats}
+    return {"add": _file(file.path, file.size, is_change=is_change) | told}
+
+
+def _file(name: str, size: int, *, is_change: bool) -> dict[str, Any]:
+    """A file as an action names it; what is no change is left out of the change feed (protocol, `dataChange`)."""
+    return {"path": name, "partitionValues": {}, "size": size, "dataChange": is_change}
 
 
 def replace(lake: Lake, table: Table, rows: DataFrame, metadata: Mapping[str, Any]) -> None:

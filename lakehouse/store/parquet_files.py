@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,8 @@ from pyarrow import parquet
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
+GROUP_ROWS = 200_000
+"""Rows of a group in a file that is put together."""
 LONGEST_BOUND = 32
 """Characters of a text that stand as a bound of a file's values, as in Delta."""
 
@@ -21,6 +23,21 @@ LONGEST_BOUND = 32
 def write(rows: pa.Table, path: Path) -> None:
     """Write rows as one file of a table."""
     parquet.write_table(rows, path, write_page_checksum=True, store_schema=False)
+
+
+def join(parts: Iterable[pa.Table], path: Path) -> None:
+    """Write parts of one schema as one file of a table; a part of it is in memory at once."""
+    parts = iter(parts)
+    first = next(parts)
+    with parquet.ParquetWriter(path, first.schema, write_page_checksum=True, store_schema=False) as writer:
+        waiting = [first]
+        for part in parts:
+            waiting.append(part)
+            if sum(map(len, waiting)) >= GROUP_ROWS:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting = []
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting))
 
 
 def read(spark: SparkSession, files: Sequence[Path], schema: StructType) -> DataFrame:

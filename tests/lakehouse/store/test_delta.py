@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from deltalake import DeltaTable
+from pyarrow import parquet
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -180,3 +181,44 @@ def test_a_rewritten_file_is_one_commit_that_every_reader_reads_alike(lake: Lake
         delta.rewrite(lake, TABLE, [rewritten], changed, new, batch("b3") | {"number": 2})
     delta.merge(lake, TABLE, frame(lake, (1, 7, "z")), batch("b4") | {"number": 3})
     assert held(lake) == [(1, 7, "z"), (2, 6, "B"), (4, 1, "d")]
+
+
+@pytest.mark.parametrize("write", ["merge", "append"])
+def test_many_small_files_are_put_together_and_nobody_sees_a_change(
+    lake: Lake, write: Literal["append", "merge"]
+) -> None:
+    table = replace(TABLE, write=write)
+    narrow = replace(table, fields=(table.fields[0], replace(table.fields[1], type="int"), table.fields[2]))
+    put(lake, narrow, frame(lake, (0, 0, "0")).withColumn("seen", F.col("seen").cast("int")), batch("b0"))
+    rows = [(number, number, str(number)) for number in range(1, delta.MOST_FILES + 1)]
+    for number, seen, said in rows[:-1]:
+        delta.append_rows(lake, table, [{"id": number, "seen": seen, "said": said}], batch(f"b{number}"))
+    delta.compact(lake, table)
+    before = log.head(lake, table.name)
+    delta.append_rows(lake, table, [dict(zip(TABLE.schema.names, rows[-1], strict=True))], batch("last"))
+    delta.compact(lake, table)
+    head = log.head(lake, table.name)
+    assert before is not None
+    assert head is not None
+    assert (head.version - before.version, head.batch_id, head.progress) == (2, "last", before.progress)
+    path = lake.path(table)
+    (file,) = arrow.files(lake, table)
+    footer = parquet.read_metadata(f"{path}/{file.name}")
+    assert footer.num_row_groups == 1
+    found = DeltaTable(path)
+    assert [found.get_add_actions(flatten=True)[name].to_pylist() for name in ("min.id", "max.id")] == [[0], [64]]
+    expected = [(0, 0, "0"), *rows]
+    assert held(lake) == expected
+    assert sorted(tuple(row.values()) for row in found.to_pyarrow_table().to_pylist()) == expected
+    as_it_was = lake.spark.read.format("delta").option("versionAsOf", head.version - 1).load(path)
+    assert sorted(map(tuple, as_it_was.collect())) == expected
+    assert sorted(map(tuple, lake.spark.read.format("delta").load(path).collect())) == expected
+    feed = lake.spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", head.version)
+    assert feed.load(path).count() == 0
+    assert delta.changes(lake, table, head.version - 1, head.version).count() == 0
+    assert log.versions(lake, table.name)[1] == head.version  # a checkpoint, so that readers need not read all commits
+    delta.append_rows(lake, table, [{"id": 99, "seen": 1, "said": "after"}], batch("after"))
+    assert len(held(lake)) == len(expected) + 1
+    if write == "merge":
+        delta.merge(lake, table, frame(lake, (1, 7, "z")), batch("merged"))
+        assert held(lake)[:3] == [(0, 0, "0"), (1, 7, "z"), (2, 2, "2")]
