@@ -49,10 +49,13 @@ def main() -> int:
     return 0
 
 
-def shop_of(folder: Path, lines: int) -> Path:
-    """A year of a shop (a month of a small one) with about so many order lines; made where it is not there yet."""
-    shop = folder.absolute() / f"shop-{lines}"
-    days = 365 if lines >= 100_000 else 30
+def shop_of(folder: Path, lines: int, days: int | None = None) -> Path:
+    """A shop with about so many order lines on so many days; made where it is not there yet.
+
+    By default it is a year of a shop, and a month of a small one.
+    """
+    days = days or (365 if lines >= 100_000 else 30)
+    shop = folder.absolute() / f"shop-{lines}-{days}"
     if not (shop / "truth" / "dirt.json").exists():
         made = make_shop(
             Options(

@@ -40,6 +40,7 @@ def main() -> None:
     options.add_argument("--bare", action="store_true", help="with gates and ledger off")
     chosen = options.parse_args()
     lake = job.open_lake("local", chosen.warehouse, console(), may_be_new=True)
+    print(f"Spark {lake.spark.version}")  # its start is not in what is timed
     if chosen.bare:
         lake = replace(lake, gates=False, ledger=False)
     ready, cpu = time.monotonic(), cpu_seconds()
