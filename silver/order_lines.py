@@ -21,6 +21,7 @@ TABLE = Table(
     name="silver.order_lines",
     meaning="A line of an order, cancellation or correction, with what it is worth.",
     grain=("shop_id", "order_id", "line_id"),
+    distribute_by=("order_id",),  # an order delivered again says all of its lines anew
     scope=SCOPE,
     fields=(
         SHOP_ID,

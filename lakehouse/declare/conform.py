@@ -45,6 +45,9 @@ def typed(
 
     What is not missing and cannot be read is null; its field is listed in `_untyped` (",quantity,sold_at,") and its
     text kept in `_unread`, from which the road makes the reason. All other columns are kept.
+
+    The rows come distributed by the table's `distribute_by`: all windows over parts of one key then find them together,
+    and rows with all that they carry are moved once.
     """
     types = {f.name: f.type for f in table.fields}
     # In three steps, each of columns that the next one uses several times: Spark computes them once.
@@ -64,7 +67,9 @@ def typed(
         untyped = F.when(F.length(listed) > 0, F.concat(F.lit(","), listed, F.lit(",")))
         came = [part for name in told for part in (F.lit(name), texts[name])]
         unread = F.when(F.length(listed) > 0, F.create_map(*came))
-    return read.withColumns({"_untyped": untyped, "_unread": unread}).drop(*(f"_text_{name}" for name in columns))
+    read = read.withColumns({"_untyped": untyped, "_unread": unread}).drop(*(f"_text_{name}" for name in columns))
+    by = table.distribute_by or [name for name in table.grain if name not in table.scope] or table.grain
+    return read.repartition(*by)
 
 
 _BLANKS = " \t\u00a0\ufeff"

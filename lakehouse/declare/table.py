@@ -63,7 +63,8 @@ class Table:
     money that the ledger accounts for. `counts` names, in an aggregate, the column that says how many input rows a
     row stands for. `sequence_by` orders deliveries of one key: the greatest is the newest. `scope` names the columns
     within which keys are unique and references are looked up, such as the shop. `max_quarantined` is the share of
-    rejected rows above which a batch is taken for a broken feed and blocked. Of a bronze table with
+    rejected rows above which a batch is taken for a broken feed and blocked. `distribute_by` names the columns by which
+    rows are brought together to be compared (default: those of the key within its scope). Of a bronze table with
     `newest_file_counts` only the newest delivery under each file name counts.
 
     `day` names the day or moment by which deliveries into a silver table are compared with those before, and `currency`
@@ -78,6 +79,7 @@ class Table:
     write: Write = "merge"
     sequence_by: tuple[str, ...] = DELIVERY_ORDER
     scope: tuple[str, ...] = ()
+    distribute_by: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     expectations: tuple[Expectation, ...] = ()
     amount: str | None = None
@@ -91,12 +93,12 @@ class Table:
 
     def __post_init__(self) -> None:
         names = [field.name for field in self.fields]
-        named = (*self.grain, *self.scope, self.amount, self.counts, self.day, self.currency)
+        named = (*self.grain, *self.scope, *self.distribute_by, self.amount, self.counts, self.day, self.currency)
         wrong = [name for name in named if name and name not in self.all_columns]
         twice = sorted({name for name in names if names.count(name) > 1})
         if wrong or twice:
             raise UsageError(
-                f"{self.name}: grain, scope, amount, counts, day and currency must be fields, once each: "
+                f"{self.name}: grain, scope, distribute_by, amount, counts, day, currency must be fields, once each: "
                 f"{wrong or twice}"
             )
 

@@ -1,10 +1,11 @@
 """Delivered text becomes typed values, and a secret stays one."""
 
 import hmac
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import SparkSession, Window
 from pyspark.sql import functions as F
 
 from lakehouse.declare.conform import natural, natural_key, pseudonym, typed
@@ -30,14 +31,27 @@ def test_text_is_trimmed_and_typed_and_what_cannot_be_read_is_listed(spark: Spar
     rows = typed(
         spark.createDataFrame(delivered, "n string, p string, m string"), TABLE, name="n", pieces="p", made_on="m"
     )
-    found = [(row.name, row.pieces, str(row.made_on), row["_untyped"]) for row in rows.collect()]
+    found = [(row.name, row.pieces, str(row.made_on), row["_untyped"]) for row in rows.orderBy("n").collect()]
     assert found == [
-        ("a", 7, "2024-02-29", None),
         (None, None, "None", None),
+        ("a", 7, "2024-02-29", None),
         ("b", None, "None", ",pieces,made_on,"),
         ("c", None, "2024-01-01", ",pieces,"),
         ("d", None, "2024-01-01", ",pieces,"),
     ]
+
+
+@pytest.mark.parametrize(("distribute_by", "grouped"), [((), "name"), (("pieces",), "pieces")])
+def test_rows_are_moved_once_for_all_windows_over_parts_of_their_key(
+    spark: SparkSession, distribute_by: tuple[str, ...], grouped: str
+) -> None:
+    delivered = spark.createDataFrame([("a", "7", "2024-02-29", "f")], "n string, p string, m string, file string")
+    table = replace(TABLE, grain=("made_on", "name"), scope=("made_on",), distribute_by=distribute_by)
+    rows = typed(delivered, table, name="n", pieces="p", made_on="m")
+    for parts in (("made_on", "name", "pieces", "file"), ("made_on", grouped), (grouped, "file")):
+        rows = rows.withColumn(f"in_{len(rows.columns)}", F.count(F.lit(1)).over(Window.partitionBy(*parts)))
+    plan = rows._jdf.queryExecution().executedPlan().toString()
+    assert plan.count("Exchange hashpartitioning") == 1
 
 
 @pytest.mark.parametrize("key", ["k", "0" * 64])

@@ -65,6 +65,7 @@ def test_without_rules_nothing_is_wrong(spark: SparkSession) -> None:
 def test_a_wrong_declaration_fails_at_once(grain: tuple[str, ...], names: list[str], wrong: str) -> None:
     fields = tuple(Field(name, "string", "text") for name in names)
     with pytest.raises(
-        UsageError, match=rf"gold\.things: grain, scope, amount, counts, day and currency must be fields.*'{wrong}'"
+        UsageError,
+        match=rf"gold\.things: grain, scope, distribute_by, amount, counts, day, currency must be fields.*'{wrong}'",
     ):
         Table("gold.things", "Things.", grain, fields, "one row per thing")
