@@ -19,7 +19,7 @@ MONEY = ("gross_sales", "net_revenue", "line_amount")
 
 def test_every_table_has_a_low_reader_protocol_and_no_deletion_vectors(promoted: Promoted) -> None:
     names = tables(promoted.warehouse)
-    assert len(names) > 50
+    assert {sales_daily.TABLE.name, "bronze.shop_orders", "silver.orders__quarantine", "ops.row_ledger"} <= set(names)
     for name in names:
         table = DeltaTable(str(promoted.warehouse.joinpath(*name.split("."))))
         protocol = table.protocol()
