@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from jobs.options import OF_MODELS
 from lakehouse.run import command, job
 from lakehouse.run.console import attempt, console
 from ml.core import lifecycle, output, scoring
@@ -14,10 +15,7 @@ from ml.families import FAMILIES
 
 @command.job(
     __doc__,
-    command.ENV,
-    command.WAREHOUSE,
-    click.argument("family", type=click.Choice(sorted(FAMILIES))),
-    click.option("--shop", help="one shop, such as online_retail (default: all that have rows)"),
+    *OF_MODELS,
     click.option("--seed", default=0, help="the same data and seed give the same figures"),
 )
 def main(env: str, warehouse: Path | None, family: str, shop: str | None, seed: int) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from jobs.options import FAMILY
 from lakehouse.run import command, job
 from lakehouse.run.console import console, run_shown, summarise
 from lakehouse.store.lake import Lake
@@ -17,7 +18,7 @@ from ml.families import FAMILIES
     command.ENV,
     command.WAREHOUSE,
     click.argument("action", type=click.Choice(("history", "rollback"))),
-    click.argument("family", type=click.Choice(sorted(FAMILIES)), required=False),
+    click.argument("family", type=FAMILY, required=False),
     click.option("--shop", help="for rollback: the shop"),
     click.option("--version", type=int, help="for rollback: which version (default: the champion before)"),
 )

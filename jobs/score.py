@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import click
-
+from jobs.options import OF_MODELS
 from lakehouse.run import command, job
 from lakehouse.run.console import console, run_shown, summarise
 from ml.core import lifecycle, scoring
@@ -11,13 +10,7 @@ from ml.core.tracking import Store
 from ml.families import FAMILIES
 
 
-@command.job(
-    __doc__,
-    command.ENV,
-    command.WAREHOUSE,
-    click.argument("family", type=click.Choice(sorted(FAMILIES))),
-    click.option("--shop", help="one shop, such as online_retail (default: all that have rows)"),
-)
+@command.job(__doc__, *OF_MODELS)
 def main(env: str, warehouse: Path | None, family: str, shop: str | None) -> int:
     """Score a family's tables. Where no model is champion, the plain baseline scores."""
     screen = console()
