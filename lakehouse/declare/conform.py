@@ -46,7 +46,7 @@ def typed(
     What is not missing and cannot be read is null; its field is listed in `_untyped` (",quantity,sold_at,") and its
     text kept in `_unread`, from which the road makes the reason. All other columns are kept.
 
-    The rows come distributed by the table's `distribute_by`: all windows over parts of one key then find them together,
+    The rows come distributed by the table's `distribution`: all windows over parts of one key then find them together,
     and rows with all that they carry are moved once.
     """
     types = {f.name: f.type for f in table.fields}
@@ -68,8 +68,7 @@ def typed(
         came = [part for name in told for part in (F.lit(name), texts[name])]
         unread = F.when(F.length(listed) > 0, F.create_map(*came))
     read = read.withColumns({"_untyped": untyped, "_unread": unread}).drop(*(f"_text_{name}" for name in columns))
-    by = table.distribute_by or [name for name in table.grain if name not in table.scope] or table.grain
-    return read.repartition(*by)
+    return read.repartition(*table.distribution)
 
 
 _BLANKS = " \t\u00a0\ufeff"

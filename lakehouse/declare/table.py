@@ -117,6 +117,12 @@ class Table:
         """The columns that identify a stored row: the grain, and the start of the version where history is kept."""
         return (*self.grain, "__START_AT") if self.write == "scd2" else self.grain
 
+    @property
+    def distribution(self) -> tuple[str, ...]:
+        """The columns by which rows are brought together: as declared, or those of the key within its scope."""
+        within = tuple(name for name in self.grain if name not in self.scope)
+        return self.distribute_by or within or self.grain
+
     @cached_property
     def all_columns(self) -> dict[str, tuple[str, str]]:
         """Every stored column, in order: name -> (type, comment)."""

@@ -91,7 +91,7 @@ def find(lake: Lake, staged: Staged, files: list[Path]) -> Changes | None:
             size += file.size
             vanished.append(_take(file.read(keys), lost))
             if size <= arrow.MOST_BYTES:
-                touched.append(_rewritten(file, schema, lost, replaced))
+                touched.append(delta.Rewritten.of(table, file, replaced.to_arrow(), lost.to_arrow()))
     new = ours.filter(~pl.col(_ROW).is_in(pl.concat(known).implode()))[_ROW]
     return Changes(
         files,
@@ -101,13 +101,6 @@ def find(lake: Lake, staged: Staged, files: list[Path]) -> Changes | None:
         pa.concat_tables(vanished),
         touched if size <= arrow.MOST_BYTES else None,
     )
-
-
-def _rewritten(file: arrow.StoredFile, schema: pa.Schema, lost: pl.Series, replaced: pl.Series) -> delta.Rewritten:
-    rows = file.read(schema.names).cast(schema)
-    places = pl.int_range(len(rows), eager=True, dtype=pl.UInt32)
-    kept = places.filter(~places.is_in(pl.concat([lost, replaced]).implode()))
-    return delta.Rewritten(file.name, file.size, _take(rows, kept), _take(rows, replaced), _take(rows, lost))
 
 
 def _scope(staged: Staged) -> pl.DataFrame | None:

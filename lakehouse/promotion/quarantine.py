@@ -247,18 +247,18 @@ def keep(lake: Lake, table: Table, journal: Journal, folder: Path, *, again: boo
     held: set[str] = set()
     touched = []
     for file in arrow.files(lake, quarantine):
-        kept, replaced, lost = list[int](), list[int](), list[int]()
+        replaced, lost = list[int](), list[int]()
         for place, row in enumerate(file.read(["_row_id", "_errors", "_step", GROUP]).to_pylist()):
             is_own, errors = row["_step"] == journal.step, refused.get(row["_row_id"])
             if is_own and errors is not None:
                 held.add(row["_row_id"])
-                (kept if errors == row["_errors"] else replaced).append(place)
-            else:
-                (lost if is_own and (computed is None or row[GROUP] in computed) else kept).append(place)
+                if errors != row["_errors"]:
+                    replaced.append(place)
+            elif is_own and (computed is None or row[GROUP] in computed):
+                lost.append(place)
         if replaced or lost:
-            stored = file.read(quarantine.arrow_schema.names).cast(quarantine.arrow_schema)
-            parts = (stored.take(pa.array(places, pa.int64())) for places in (kept, replaced, lost))
-            touched.append(delta.Rewritten(file.name, file.size, *parts))
+            places = (pa.array(found, pa.int64()) for found in (replaced, lost))
+            touched.append(delta.Rewritten.of(quarantine, file, *places))
     new = rows.filter(pa.array([row_id not in held for row_id in rows["_row_id"].to_pylist()], pa.bool_()))
     if touched:
         changed = pa.concat_tables(each.before for each in touched)

@@ -120,12 +120,6 @@ def attempt(console: Console, doing: str, name: str, work: Callable[[], _Answer]
         return None, error.exit_code
 
 
-@contextmanager
-def nothing() -> Iterator[None]:
-    """Show nothing meanwhile."""
-    yield
-
-
 def summarise(lake: Lake, report: Report, console: Console) -> None:
     """What changed, table by table, what went wrong, and where to look."""
     if report.published:

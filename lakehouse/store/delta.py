@@ -24,6 +24,7 @@ from uuid import uuid4
 
 import deltalake
 import pyarrow as pa
+import pyarrow.compute as pc
 from delta.exceptions import DeltaConcurrentModificationException
 from delta.tables import DeltaTable
 from deltalake.exceptions import CommitFailedError
@@ -187,6 +188,15 @@ class Rewritten:
     kept: pa.Table
     before: pa.Table
     lost: pa.Table
+
+    @classmethod
+    def of(cls, table: Table, file: arrow.StoredFile, replaced: pa.Array, lost: pa.Array) -> Rewritten:
+        """A file of which the rows in some places are replaced and those in others lost."""
+        rows = file.read(table.arrow_schema.names).cast(table.arrow_schema)
+        places = pa.array(range(len(rows)), pa.int64())
+        changes = pa.concat_arrays([replaced.cast(pa.int64()), lost.cast(pa.int64())])
+        kept = pc.invert(pc.is_in(places, value_set=changes))
+        return cls(file.name, file.size, rows.filter(kept), rows.take(replaced), rows.take(lost))
 
 
 def rewrite(

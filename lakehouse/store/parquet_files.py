@@ -22,11 +22,11 @@ LONGEST_BOUND = 32
 
 def write(rows: pa.Table, path: Path) -> None:
     """Write rows as one file of a table."""
-    parquet.write_table(rows, path, write_page_checksum=True, store_schema=False)
+    join([rows], path)
 
 
 def join(parts: Iterable[pa.Table], path: Path) -> None:
-    """Write parts of one schema as one file of a table; a part of it is in memory at once."""
+    """Write parts of one schema as one file of a table, a group of rows at a time."""
     parts = iter(parts)
     first = next(parts)
     with parquet.ParquetWriter(path, first.schema, write_page_checksum=True, store_schema=False) as writer:
