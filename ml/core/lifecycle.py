@@ -19,6 +19,7 @@ from lakehouse.declare.table import Read
 from lakehouse.errors import LakehouseError, UsageError
 from lakehouse.run.runner import git_commit, unexpected
 from lakehouse.store import delta, log, versions
+from lakehouse.store.damage import found_by_spark
 from lakehouse.store.lake import Lake
 from ml.core import moves
 from ml.core.evidence import CHALLENGER, CHAMPION, Decision, decide
@@ -90,7 +91,7 @@ def _foreseen(lake: Lake, name: str, work: Callable[[], _Answer]) -> _Answer:
     except LakehouseError:
         raise
     except Exception as error:
-        raise TrainingFailed(unexpected(lake, name, error)) from error
+        raise (found_by_spark(lake, error) or TrainingFailed(unexpected(lake, name, error))) from error
 
 
 def train(lake: Lake, store: Store, experiment: Experiment, shop: str, seed: int) -> Training:

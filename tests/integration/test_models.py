@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from pyarrow import parquet
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from rich.console import Console
@@ -21,7 +23,7 @@ from rich.console import Console
 from jobs.train import train_each
 from lakehouse.clock import system_clock
 from lakehouse.declare.table import Step
-from lakehouse.errors import UsageError
+from lakehouse.errors import TableDamaged, UsageError
 from lakehouse.run.console import run_shown
 from lakehouse.run.runner import Report
 from lakehouse.store import delta
@@ -290,6 +292,30 @@ def test_a_training_that_fails_is_one_message_and_the_next_shop_goes_on(
     assert (run["exit_code"], run["batches"]) == (2, 0)
     assert run["message"].startswith("segment-big: unexpected: no customers")
     assert done(run_shown(lake, [scorecard.step(store)], Console(file=StringIO()))).published == []
+
+
+def test_a_training_on_a_damaged_table_names_the_file(copied: Lake) -> None:
+    file = max((copied.warehouse / "silver" / "orders").glob("*.parquet"), key=lambda path: path.stat().st_size)
+    (file.parent / f".{file.name}.crc").unlink(missing_ok=True)
+    column = parquet.ParquetFile(file).metadata.row_group(0).column(0)
+    start = column.dictionary_page_offset or column.data_page_offset
+    damaged = bytearray(file.read_bytes())
+    damaged[start + column.total_compressed_size - 3] ^= 4
+    file.write_bytes(damaged)
+    with pytest.raises(TableDamaged, match=rf"^silver\.orders: its file .*{file.name} cannot be read"):
+        lifecycle.told(copied, "segment-big", lambda: lifecycle.train(copied, Store(copied), SEGMENT, "big", seed=0))
+
+
+def test_pictures_name_the_segments_as_the_tables_do(first: tuple[Lake, lifecycle.Training]) -> None:
+    lake, training = first
+    segments = Counter(row["segment"] for row in of_shop(lake, "gold.customer_segments", "big"))
+    shares = {f"{name} ({customers / 240:.0%})" for name, customers in segments.items()}
+    assert set(_names(training, "segments")) == shares
+    assert set(_names(training, "revenue held out")) <= set(segments)
+
+
+def _names(training: lifecycle.Training, picture: str) -> list[str]:
+    return [label.get_text() for label in training.trained.figures[picture].axes[0].get_yticklabels()]
 
 
 def test_a_broken_store_is_one_message(copied: Lake) -> None:
