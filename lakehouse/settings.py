@@ -61,7 +61,7 @@ class Settings:
 
 
 def load(env: str, conf: Path = CONF, variables: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of an environment. An unknown one, or an unknown key or variable, is a `UsageError` with the known."""
+    """The settings of an environment. If it, a key or a variable is unknown, that is a `UsageError` with the known."""
     path = conf / f"{env}.yaml"
     if not path.is_file():
         known = sorted(p.stem for p in conf.glob("*.yaml") if p.stem != "base")

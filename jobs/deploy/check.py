@@ -40,12 +40,15 @@ _VOLUMES = "/Volumes/"
 
 
 def problems(root: Path) -> list[str]:
-    """All that is wrong with the bundle in a folder, each with file and key. What cannot be read is a `UsageError`."""
+    """All that is wrong with the bundle in a folder, each with file and key. What cannot be read is a `UsageError`.
+
+    Where more than one target is wrong, it is what is wrong with the first.
+    """
     bundle = Bundle.read(root)
     if found := [f"{root / NAME}: {told}" for told in _of_root(bundle)]:
         return found
-    of_targets = (each for target in bundle.targets for each in _Deployed(bundle, target).problems())
-    return list(dict.fromkeys(of_targets))  # most are the same in all targets
+    of_targets = (list(_Deployed(bundle, target).problems()) for target in bundle.targets)
+    return next((found for found in of_targets if found), [])
 
 
 def _of_root(bundle: Bundle) -> Iterator[str]:

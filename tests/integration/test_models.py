@@ -251,7 +251,7 @@ def test_in_a_store_of_many_ours_are_known_by_their_prefixes(
     assert client.get_experiment_by_name("/Shared/segment") is not None
     assert [version.name for version in store.versions("segment-big")] == ["main.shop.segment-big"]
     assert store.names() == ["segment-big"]
-    assert MlflowClient(runs).search_registered_models() == []
+    assert MlflowClient(runs, runs).search_registered_models() == []
     assert lifecycle.serving(store, repeated, "big").label == "segment-big v1"
 
 
