@@ -173,7 +173,7 @@ class _Deployed:
         wheel, (package, commands) = task["python_wheel_task"], self._program
         if wheel["package_name"] != package or wheel["entry_point"] not in commands:
             yield f".python_wheel_task: pyproject.toml has package {package} with {', '.join(commands)}"
-        if problem := _of_parameters(wheel.get("parameters", []), defaulted):
+        if problem := refused(wheel.get("parameters", []), defaulted):
             yield f".python_wheel_task.parameters: {problem}"
 
     def _of_file(self, path: Path) -> str | None:
@@ -215,8 +215,11 @@ def _of_order(tasks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"they wait for each other: {' <- '.join(error.args[1])}"
 
 
-def _of_parameters(parameters: Sequence[str], defaulted: Mapping[str, str]) -> str | None:
-    """What the command itself says of its parameters; nothing is run."""
+def refused(parameters: Sequence[str], defaulted: Mapping[str, str]) -> str | None:
+    """What a command of `shoplake` itself says against its parameters; nothing is run.
+
+    `defaulted` are the job's own parameters with their defaults.
+    """
     if unknown := [name for each in parameters for name in PARAMETER.findall(each) if name not in defaulted]:
         return f"the job has no parameter {', '.join(unknown)}"
     values = [PARAMETER.sub(lambda found: defaulted[found[1]], each) for each in parameters]

@@ -92,7 +92,7 @@ def test_an_error_of_ours_is_one_message_and_an_exit_code(
 
 
 def test_a_job_that_is_done_asks_for_no_exit() -> None:
-    guarded(lambda _: 0)  # which Databricks would take for a failure
+    guarded(lambda _: 0)  # any exit, of 0 too, would be an exception to who calls it
 
 
 @pytest.mark.parametrize("terminal", [True, False])
