@@ -47,8 +47,20 @@ def problems(root: Path) -> list[str]:
     bundle = Bundle.read(root)
     if found := [f"{root / NAME}: {told}" for told in _of_root(bundle)]:
         return found
-    of_targets = (list(_Deployed(bundle, target).problems()) for target in bundle.targets)
+    of_targets = (_once(_Deployed(bundle, target).problems()) for target in bundle.targets)
     return next((found for found in of_targets if found), [])
+
+
+def _once(found: Iterator[str]) -> list[str]:
+    """What YAML's anchors repeat is told once, with its first place."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for problem in found:
+        file, where, told = problem.split(": ", 2)
+        places.setdefault((file, told), []).append(where)
+    return [
+        f"{file}: {where[0]}: {told}{f' (and at {len(where) - 1} other places)' if where[1:] else ''}"
+        for (file, told), where in places.items()
+    ]
 
 
 def _of_root(bundle: Bundle) -> Iterator[str]:

@@ -62,7 +62,7 @@ WAREHOUSE = click.option(
 def guarded(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | None = None) -> None:
     """Run a job's main and end the process with its exit code; an error of ours is one message, without a trace.
 
-    A job that is done returns: Databricks calls it inside a process of its own, where even `sys.exit(0)` is an exception.
+    A job that is done returns: in a process of another, such as Databricks's, even `sys.exit(0)` is an exception.
     """
     try:
         code = main(arguments)

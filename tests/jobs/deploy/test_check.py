@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -279,6 +280,13 @@ def test_a_mistake_of_all_targets_is_told_once(bundle: Path) -> None:
     path.write_text(path.read_text().replace("[promote-gold]", "[promote-golds]"))
     (told,) = check.problems(bundle)
     assert told.startswith(f"{path}: {TASKS}[2].python_wheel_task.parameters: ")
+
+
+def test_a_mistake_that_anchors_repeat_is_told_once(bundle: Path) -> None:
+    path = bundle / JOBS
+    path.write_text(path.read_text().replace("max_retries: 1", "max_retry: 1"))
+    (told,) = check.problems(bundle)
+    assert re.search(r"daily\.tasks\[0\]\.max_retry: a Task has no such key \(and at \d\d other places\)$", told)
 
 
 def test_all_mistakes_are_told(bundle: Path) -> None:
