@@ -70,19 +70,21 @@ class Bundle:
         if not path.is_file():
             raise UsageError(f"{path}: there is no such file; name the folder of the bundle with --root")
         told = read_yaml(path)
+        included = [file for pattern in told.get("include") or [] for file in _included(root, pattern)]
         resources: dict[str, dict[str, Any]] = {}
         files: dict[str, Path] = {}
-        for pattern in told.get("include", []):
-            included = sorted(root.glob(pattern))
-            if not included:
-                raise UsageError(f"{path}: include: no file is {pattern}")
-            for file in included:
-                for kind, named in (read_yaml(file).get("resources") or {}).items():
-                    for key, resource in named.items():
-                        if earlier := files.get(f"{kind}.{key}"):
-                            raise UsageError(f"{file}: resources.{kind}.{key} stands in {earlier} too")
-                        files[f"{kind}.{key}"] = file
-                        resources.setdefault(kind, {})[key] = resource
+        for file in [path, *included]:
+            parts = told if file == path else read_yaml(file)
+            if file != path and set(parts) != {"resources"}:
+                raise UsageError(f"{file}: resources are looked for here, and there are {', '.join(parts) or 'none'}")
+            for kind, named in (parts.get("resources") or {}).items():
+                if not isinstance(named, dict):
+                    raise UsageError(f"{file}: resources.{kind}: must hold names with what they are, and is {named!r}")
+                for key, resource in named.items():
+                    if earlier := files.get(f"{kind}.{key}"):
+                        raise UsageError(f"{file}: resources.{kind}.{key} stands in {earlier} too")
+                    files[f"{kind}.{key}"] = file
+                    resources.setdefault(kind, {})[key] = resource
         return cls(root, told | {"resources": resources}, files)
 
     @property
@@ -120,6 +122,13 @@ class Bundle:
             )
 
 
+def _included(root: Path, pattern: str) -> list[Path]:
+    found = sorted(root.glob(pattern))
+    if not found:
+        raise UsageError(f"{root / NAME}: include: no file is {pattern}")
+    return found
+
+
 def _task(told: Mapping[str, Any]) -> Task:
     return Task(
         told["task_key"],
@@ -143,19 +152,25 @@ class Resolver:
         return {"var": self.values, "resources": self.resources}
 
     def of(self, told: Any) -> Any:
-        """What was told, with values. What nothing is known of is an `UnknownReference`."""
+        """What was told, with values. A name of nothing, or of what refers to itself, is an `UnknownReference`."""
+        try:
+            return self._of(told)
+        except RecursionError as error:
+            raise UnknownReference("what it refers to refers to itself") from error
+
+    def _of(self, told: Any) -> Any:
         if isinstance(told, Mapping):
-            return {key: self.of(value) for key, value in told.items()}
+            return {key: self._of(value) for key, value in told.items()}
         if isinstance(told, list):
-            return [self.of(each) for each in told]
+            return [self._of(each) for each in told]
         if not isinstance(told, str):
             return told
         if (whole := REFERENCE.fullmatch(told)) and not whole[1].startswith(OF_DEPLOYMENT):
-            return self.of(self._value(whole[1]))
+            return self._of(self._value(whole[1]))
         return REFERENCE.sub(self._text, told)
 
     def _text(self, found: re.Match[str]) -> str:
-        return found[0] if found[1].startswith(OF_DEPLOYMENT) else str(self.of(self._value(found[1])))
+        return found[0] if found[1].startswith(OF_DEPLOYMENT) else str(self._of(self._value(found[1])))
 
     def _value(self, reference: str) -> Any:
         value: Any = self._known

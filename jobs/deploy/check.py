@@ -5,6 +5,7 @@ What only Databricks knows is not looked at: whether a catalog, a group or a typ
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ SAME_ANSWERS = (
 )
 """Settings of conf/spark-defaults.conf that what is computed and stored depends on."""
 _VOLUMES = "/Volumes/"
+_PLACE = ("catalog_name", "schema_name", "name")
 
 
 def problems(root: Path) -> list[str]:
@@ -45,10 +47,14 @@ def problems(root: Path) -> list[str]:
     Where more than one target is wrong, it is what is wrong with the first.
     """
     bundle = Bundle.read(root)
-    if found := [f"{root / NAME}: {told}" for told in _of_root(bundle)]:
+    if found := [f"{root / NAME}: {told}" for told in dict.fromkeys(_of_root(bundle))]:
         return found
-    of_targets = (_once(_Deployed(bundle, target).problems()) for target in bundle.targets)
-    return next((found for found in of_targets if found), [])
+    for target in bundle.targets:
+        # What jobs refer to is looked at once it is in order itself.
+        found = _once(_of_resources(bundle, target)) or _once(_Deployed(bundle, bundle.resolved(target)).problems())
+        if found:
+            return found
+    return []
 
 
 def _once(found: Iterator[str]) -> list[str]:
@@ -86,20 +92,37 @@ def _of_root(bundle: Bundle) -> Iterator[str]:
     for target, each in told["targets"].items():
         for name in sorted(set(each["variables"]) - set(declared)):
             yield f"targets.{target}.variables.{name}: no such variable is declared"
-        for name in sorted(set(declared) - set(bundle.variables(target))):
+        values = bundle.variables(target)
+        for name in sorted(set(declared) - set(values)):
             yield f"targets.{target}.variables: {name} has no default and needs a value"
+        for name, value in values.items():
+            try:
+                Resolver(values, told["resources"]).of(value)
+            except UnknownReference as error:
+                yield f"variables.{name}: {error}"
+
+
+def _of_resources(bundle: Bundle, target: str) -> Iterator[str]:
+    """What is wrong with each resource by itself."""
+    shapes, resolver = shape.of_resources(), Resolver(bundle.variables(target), bundle.told["resources"])
+    for kind, named in bundle.told["resources"].items():
+        for key, told in named.items():
+            file, where = bundle.files[f"{kind}.{key}"], f"resources.{kind}.{key}"
+            if kind not in shapes:
+                yield f"{file}: {where}: unknown kind of resource; known kinds: {', '.join(shapes)}"
+                continue
+            try:
+                yield from (f"{file}: {each}" for each in shape.wrong(resolver.of(told), shapes[kind], where))
+            except UnknownReference as error:
+                yield f"{file}: {where}: {error}"
 
 
 @dataclass(frozen=True)
 class _Deployed:
-    """A bundle as one of its targets deploys it."""
+    """A bundle with its resources as one of its targets deploys them."""
 
     bundle: Bundle
-    target: str
-
-    @cached_property
-    def _resolver(self) -> Resolver:
-        return Resolver(self.bundle.variables(self.target), self.bundle.told["resources"])
+    resources: Mapping[str, Mapping[str, Any]]
 
     @cached_property
     def _program(self) -> tuple[str, Sequence[str]]:
@@ -107,37 +130,21 @@ class _Deployed:
         told = tomllib.loads((self.bundle.root / "pyproject.toml").read_text())["project"]
         return told["name"], list(told["scripts"])
 
+    @cached_property
+    def _volumes(self) -> set[str]:
+        """The folders of the Volumes."""
+        return {_VOLUMES + "/".join(each[part] for part in _PLACE) for each in self._all("volumes")}
+
+    def _all(self, kind: str) -> list[Mapping[str, Any]]:
+        return list(self.resources.get(kind, {}).values())
+
     def problems(self) -> Iterator[str]:
         """All that is wrong, each with file and key."""
-        shapes = shape.of_resources()
-        resolved: dict[str, dict[str, Any]] = {}
-        for kind, named in self.bundle.told["resources"].items():
-            for key, told in named.items():
-                file, where = self.bundle.files[f"{kind}.{key}"], f"resources.{kind}.{key}"
-                if kind not in shapes:
-                    yield f"{file}: {where}: unknown kind of resource; known kinds: {', '.join(shapes)}"
-                    continue
-                try:
-                    resource = self._resolver.of(told)
-                except UnknownReference as error:
-                    yield f"{file}: {where}: {error}"
-                    continue
-                if wrong := list(shape.wrong(resource, shapes[kind], where)):
-                    yield from (f"{file}: {each}" for each in wrong)
-                    continue
-                resolved.setdefault(kind, {})[key] = resource
-        volumes = {
-            f"{_VOLUMES}{each['catalog_name']}/{each['schema_name']}/{each['name']}"
-            for each in resolved.get("volumes", {}).values()
-        }
-        for key, job in resolved.get("jobs", {}).items():
+        for key, job in self.resources.get("jobs", {}).items():
             file = self.bundle.files[f"jobs.{key}"]
-            for problem in self._of_job(job, file, volumes, resolved):
-                yield f"{file}: resources.jobs.{key}{problem}"
+            yield from (f"{file}: resources.jobs.{key}{each}" for each in self._of_job(job, file))
 
-    def _of_job(
-        self, job: Mapping[str, Any], file: Path, volumes: set[str], resolved: Mapping[str, Any]
-    ) -> Iterator[str]:
+    def _of_job(self, job: Mapping[str, Any], file: Path) -> Iterator[str]:
         """Each problem follows the job's name."""
         if missing := [key for key in OF_JOB if key not in job]:
             yield f": {', '.join(missing)} missing, which a job that runs unattended needs"
@@ -146,17 +153,17 @@ class _Deployed:
             yield ".email_notifications: nobody is told on_failure"
         yield from (f".schedule.{each}" for each in _of_schedule(job["schedule"]))
         defaulted = {each["name"]: each["default"] for each in job.get("parameters", [])}
-        yield from (f".parameters: {each}" for each in _unknown_volumes(defaulted, volumes))
+        yield from (f".parameters: {each}" for each in self._unknown_volumes(defaulted))
         for place, cluster in enumerate(job["job_clusters"]):
             where = f".job_clusters[{place}].new_cluster"
-            yield from (f"{where}.{each}" for each in self._of_cluster(cluster["new_cluster"], volumes, resolved))
+            yield from (f"{where}.{each}" for each in self._of_cluster(cluster.get("new_cluster") or {}))
         tasks = job.get("tasks", [])
         yield from (f".tasks: {each}" for each in _of_order(tasks))
         clusters = {each["job_cluster_key"] for each in job["job_clusters"]}
         for place, task in enumerate(tasks):
             yield from (f".tasks[{place}]{each}" for each in self._of_task(task, file, clusters, defaulted))
 
-    def _of_cluster(self, cluster: Mapping[str, Any], volumes: set[str], resolved: Mapping[str, Any]) -> Iterator[str]:
+    def _of_cluster(self, cluster: Mapping[str, Any]) -> Iterator[str]:
         ours = defaults(self.bundle.root / "conf" / "spark-defaults.conf")
         for name in SAME_ANSWERS:
             if (found := cluster.get("spark_conf", {}).get(name)) != ours[name]:
@@ -167,8 +174,24 @@ class _Deployed:
         except UsageError as error:
             yield f"spark_env_vars: {error}"
             return
-        yield from (f"spark_env_vars: {each}" for each in _unknown_volumes({"warehouse": settings.warehouse}, volumes))
-        yield from (f"spark_env_vars: {each}" for each in _unknown_names(settings, resolved))
+        yield from (f"spark_env_vars: {each}" for each in self._unknown_volumes({"warehouse": settings.warehouse}))
+        yield from (f"spark_env_vars: {each}" for each in self._unknown_names(settings))
+
+    def _unknown_volumes(self, paths: Mapping[str, str]) -> Iterator[str]:
+        for name, path in paths.items():
+            if path.startswith(_VOLUMES) and "/".join(path.split("/")[:5]) not in self._volumes:
+                declared = ", ".join(sorted(self._volumes)) or "none"
+                yield f"{name}: {path} is in no Volume of the bundle; it has {declared}"
+
+    def _unknown_names(self, settings: Settings) -> Iterator[str]:
+        """Where the code asks for an experiment or a model by another name than the bundle declares it."""
+        experiments = {each["name"] for each in self._all("experiments")}
+        models = {".".join(each[part] for part in _PLACE) for each in self._all("registered_models")}
+        for family in FAMILIES:
+            if (name := settings.experiment_prefix + family) not in experiments:
+                yield f"{VARIABLE}EXPERIMENT_PREFIX: runs are logged to {name}, which is no experiment of the bundle"
+            if not any(model.startswith(f"{settings.model_prefix}{family}-") for model in models):
+                yield f"{VARIABLE}MODEL_PREFIX: models are {settings.model_prefix}{family}-*, and none is declared"
 
     def _of_task(
         self, task: Mapping[str, Any], file: Path, clusters: set[str], defaulted: Mapping[str, str]
@@ -190,14 +213,11 @@ class _Deployed:
 
     def _of_file(self, path: Path) -> str | None:
         """What is wrong with a file that is named: one that is there, or that an artifact builds."""
-        root = self.bundle.root.resolve()
-        place = path.parent.resolve()
-        if path.suffix == ".whl":
-            builds = [each["build"].split() for each in self.bundle.told["artifacts"].values()]
-            if not any(root / word == place for build in builds for word in build):
-                return f"no artifact of {NAME} builds into that folder"
-            return None
-        return None if path.is_file() else "there is no such file"
+        if path.suffix != ".whl":
+            return None if path.is_file() else "there is no such file"
+        builds = " ".join(each["build"] for each in self.bundle.told["artifacts"].values())
+        folders = {(self.bundle.root / name).resolve() for name in re.findall(r"--wheel-dir[= ](\S+)", builds)}
+        return None if path.parent.resolve() in folders else f"no artifact of {NAME} builds into that folder"
 
 
 def _of_schedule(told: Mapping[str, Any]) -> Iterator[str]:
@@ -247,24 +267,3 @@ def refused(parameters: Sequence[str], defaulted: Mapping[str, str]) -> str | No
     except click.exceptions.Exit:
         return f"shoplake {name}: asks for help alone"
     return None
-
-
-def _unknown_volumes(paths: Mapping[str, str], volumes: set[str]) -> Iterator[str]:
-    for name, path in paths.items():
-        volume = "/".join(path.split("/")[:5])
-        if path.startswith(_VOLUMES) and volume not in volumes:
-            yield f"{name}: {path} is in no Volume of the bundle; it has {', '.join(sorted(volumes)) or 'none'}"
-
-
-def _unknown_names(settings: Settings, resolved: Mapping[str, Any]) -> Iterator[str]:
-    """Where the code asks for an experiment or a model by another name than the bundle declares it."""
-    experiments = {each["name"] for each in resolved.get("experiments", {}).values()}
-    models = {
-        ".".join(each[part] for part in ("catalog_name", "schema_name", "name"))
-        for each in resolved.get("registered_models", {}).values()
-    }
-    for family in FAMILIES:
-        if (name := settings.experiment_prefix + family) not in experiments:
-            yield f"{VARIABLE}EXPERIMENT_PREFIX: runs are logged to {name}, which is no experiment of the bundle"
-        if not any(model.startswith(f"{settings.model_prefix}{family}-") for model in models):
-            yield f"{VARIABLE}MODEL_PREFIX: models are {settings.model_prefix}{family}-*, and the bundle declares none"
