@@ -144,8 +144,10 @@ def wrong(told: Any, kind: Any, where: str) -> Iterator[str]:
     if get_origin(kind) in (Union, UnionType):
         kinds = [each for each in get_args(kind) if each is not NoneType]
         yield from wrong(told, kinds[0], where)
-    elif isinstance(kind, Shape) or is_dataclass(kind):
-        yield from _wrong_keys(told, kind if isinstance(kind, Shape) else Shape.of_class(kind), where)
+    elif isinstance(kind, Shape):
+        yield from _wrong_keys(told, kind, where)
+    elif isinstance(kind, type) and is_dataclass(kind):
+        yield from _wrong_keys(told, Shape.of_class(kind), where)
     elif get_origin(kind) is list:
         if not isinstance(told, list):
             yield f"{where}: must be a list, and is {told!r}"
@@ -189,4 +191,4 @@ def _called(kind: Any) -> str:
     if issubclass(kind, Enum):
         return " or ".join(str(each.value) for each in kind)
     names: dict[Any, str] = {str: "a text (in quotes)", int: "a whole number", bool: "true or false"}
-    return names.get(kind, kind.__name__)
+    return names.get(kind) or str(kind.__name__)
