@@ -235,6 +235,26 @@ def _holds_its_models(lake: Lake) -> None:
     assert MlflowClient(store.uri).list_artifacts(version.run_id, "plots")
 
 
+def test_in_a_store_of_many_ours_are_known_by_their_prefixes(
+    copied: Lake, repeated: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where MLflow puts the artifacts of a store that names no place
+    runs, models = (f"sqlite:///{tmp_path}/{name}.db" for name in ("runs", "models"))
+    settings = replace(
+        copied.settings, mlflow=runs, mlflow_registry=models, experiment_prefix="/Shared/", model_prefix="main.shop."
+    )
+    lake = replace(copied, settings=settings)
+    store = Store(lake)
+    lifecycle.train(lake, store, repeated, "big", seed=0)
+    client = MlflowClient(runs, models)
+    client.create_registered_model("other.shop.segment-big")
+    assert client.get_experiment_by_name("/Shared/segment") is not None
+    assert [version.name for version in store.versions("segment-big")] == ["main.shop.segment-big"]
+    assert store.names() == ["segment-big"]
+    assert MlflowClient(runs, runs).search_registered_models() == []
+    assert lifecycle.serving(store, repeated, "big").label == "segment-big v1"
+
+
 @pytest.mark.parametrize("place", range(len(SCORED)), ids=SCORED)
 def test_the_gate_of_a_scored_table_blocks(copied: Lake, place: int) -> None:
     step = steps_of(copied, "big")[place]
