@@ -99,6 +99,19 @@ def rows(lake: Lake, table: Table, where: tuple[str, str, Any] | None = None) ->
     return rows.select(columns)
 
 
+def as_of(lake: Lake, table: Table, version: int) -> dataset.Dataset | pa.Table:
+    """A table at a version for other readers of Arrow (DuckDB), without its personal columns; times carry UTC."""
+    with _told(lake, table):
+        found = DeltaTable(lake.path(table), version)
+        personal = {field.name for field in table.fields if field.personal}
+        schema = pa.schema([field for field in pa.schema(found.schema().to_arrow()) if field.name not in personal])
+        files = found.file_uris()
+        if not files:  # of which Arrow makes no dataset
+            return schema.empty_table()
+        checked = dataset.ParquetFileFormat(default_fragment_scan_options=CHECKED)
+        return dataset.dataset(files, schema, format=checked, filesystem=LocalFileSystem())
+
+
 def _scanned(
     lake: Lake, table: Table, found: DeltaTable, columns: Sequence[str], where: tuple[str, str, Any] | None = None
 ) -> dataset.Scanner:

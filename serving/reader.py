@@ -1,0 +1,83 @@
+"""A release of a warehouse, read by SQL: what the board, the API and the notebooks see. No Spark in it.
+
+Every table is read at the version that the release names, so tables add up with each other whatever is being written
+meanwhile. Columns with personal data are not there at all.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, cast
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+from pyarrow import dataset
+
+from lakehouse.accounts import ops_tables, releases
+from lakehouse.declare.table import Table
+from lakehouse.errors import UsageError
+from lakehouse.store import arrow, log
+from lakehouse.store.lake import Lake
+
+
+class Reader:
+    """The tables of the newest release at the time of its making, as relations named `gold.<table>`, `silver.<table>`
+    and `ops.<table>`.
+
+    `tables` are those that may be asked for; those that the release names are there. Threads may ask at the same time.
+    Raises `UsageError` where nothing was released yet.
+    """
+
+    def __init__(self, lake: Lake, tables: Sequence[Table]) -> None:
+        release = releases.newest(lake)
+        if release is None:
+            raise UsageError(f"{lake.warehouse}: nothing was released yet; run `shoplake run` first")
+        self.lake, self.release = lake, release
+        self._tables = {table.name: table for table in tables if table.name in release.versions}
+        self._own = threading.local()
+
+    @property
+    def tables(self) -> Mapping[str, Table]:
+        """What can be asked for, by name."""
+        return self._tables
+
+    def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
+        """What a query answers. Values go into it as parameters (`?`), never as text."""
+        answer = self._connection.sql(sql, params=list(parameters))
+        return cast(pl.DataFrame, pl.from_arrow(answer.to_arrow_table()))
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """What a query answers, row by row."""
+        return self.frame(sql, parameters).to_dicts()
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether nothing was released since."""
+        newest = releases.newest(self.lake)
+        return newest is not None and newest.versions == self.release.versions
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection of this thread: a relation is known to the one that it was registered with."""
+        if not hasattr(self._own, "connection"):
+            connection = duckdb.connect()
+            connection.execute("SET TimeZone = 'UTC'")
+            for schema in sorted({name.partition(".")[0] for name in self._relations}):
+                connection.execute(f"CREATE SCHEMA {schema}")
+            for name, rows in self._relations.items():
+                alias = name.replace(".", "__")
+                connection.register(alias, rows)
+                connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {alias}")
+            self._own.connection = connection
+        return cast(duckdb.DuckDBPyConnection, self._own.connection)
+
+    @cached_property
+    def _relations(self) -> dict[str, dataset.Dataset | pa.Table]:
+        accounts = {table.name: arrow.rows(self.lake, table) for table in ops_tables.TABLES}
+        found = {
+            name: arrow.as_of(self.lake, table, self.release.versions[name]) for name, table in self._tables.items()
+        }
+        return found | {name: rows for name, rows in accounts.items() if log.exists(self.lake, name)}
