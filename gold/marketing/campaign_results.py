@@ -159,7 +159,12 @@ def _promotions(promotions: DataFrame, lines: DataFrame, demand_daily: DataFrame
     begun = (
         promotions.join(last, "shop_id")
         .where("starts_on <= as_of_on")
-        .withColumns({"ends_on": F.least("ends_on", "as_of_on"), "is_over": F.col("ends_on") <= F.col("as_of_on")})
+        .withColumns(
+            {
+                "ends_on": F.least("ends_on", "as_of_on"),
+                "is_over": F.coalesce(F.col("ends_on") <= F.col("as_of_on"), F.lit(False)),
+            }
+        )
         .withColumn("days", F.date_diff("ends_on", "starts_on") + 1)
     )
     span = begun.select(*promotion, F.col("product_id").alias("promoted_id"), "starts_on", "ends_on", "days")
