@@ -110,9 +110,10 @@ def _advertising(
         F.trunc("started_on", "MM").alias("starts_on"),
     )
     ordered = orders.where("session_id IS NOT NULL").select("shop_id", "session_id", "order_id")
+    worth = sales.select("shop_id", "order_id", "currency", "is_kept", "net_revenue", "margin")
     brought = (
         visits.join(ordered, ["shop_id", "session_id"])
-        .join(sales, ["shop_id", "order_id"])
+        .join(worth, ["shop_id", "order_id"])
         .groupBy(*campaign, "currency")
         .agg(
             F.count_distinct(F.when(F.col("is_kept"), F.col("order_id"))).alias("orders"),
