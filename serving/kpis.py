@@ -18,9 +18,9 @@ Value = int | float | Decimal | None
 def of_days(
     reader: Reader, shop: str, currency: str | None, first: date, last: date, kpis: Iterable[Kpi] = KPIS
 ) -> dict[str, Value]:
-    """Each KPI over the days from first to last, by name; null where nothing is known. KPIs of absent tables are left out.
+    """Each KPI over the days from first to last, by name; null where nothing is known.
 
-    The KPIs of a table are asked by one query.
+    KPIs of tables that the release lacks are left out. Those of one table are asked by one query.
     """
     found: dict[str, Value] = {}
     there = [kpi for kpi in kpis if kpi.table.name in reader.tables]

@@ -54,8 +54,8 @@ class Choice:
 class Figure:
     """A sentence of what is to be seen, a chart (if any) and the rows behind it.
 
-    `name` is that of its csv file. `kinds` says which columns are shares, `meanings` what columns mean, `titles` how they
-    are called where not by their names.
+    `name` is that of its csv file. `kinds` says which columns are shares, `meanings` what columns mean, `titles` what
+    they are called where not by their names.
     """
 
     name: str

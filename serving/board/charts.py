@@ -150,8 +150,8 @@ def plain(rows: pl.DataFrame) -> pl.DataFrame:
 def events(view: View, period: Period, product: str | None = None) -> pl.DataFrame:
     """What happened in a period: `kind` (of `MARKS`), `what`, `from_on`, `to_on` (null: that day).
 
-    Promotions are those of a product where one is named. Releases, models and incidents (blocked gates, files that could
-    not be read) are of the day (UTC) on which they happened here.
+    Promotions are those of a product where one is named. Releases, models and incidents (blocked gates, files that
+    could not be read) are of the day (UTC) on which they happened here.
     """
     told = []
     if view.has("silver.promotions"):
@@ -159,10 +159,12 @@ def events(view: View, period: Period, product: str | None = None) -> pl.DataFra
         told.append(
             "SELECT 'promotion' AS kind, coalesce(name, promotion_id) || coalesce(' on ' || product_id, '') AS what,"
             " greatest(starts_on, $from) AS from_on, least(coalesce(ends_on, $to), $to) AS to_on"
-            f" FROM silver.promotions WHERE shop_id = $shop AND starts_on <= $to AND coalesce(ends_on, $to) >= $from {own}"
+            " FROM silver.promotions WHERE shop_id = $shop AND starts_on <= $to"
+            f" AND coalesce(ends_on, $to) >= $from {own}"
         )
     told += [
-        f"SELECT '{kind}', {what}, CAST(\"at\" AS DATE), NULL FROM {table}"
+        f"SELECT '{kind}' AS kind, {what} AS what, CAST(\"at\" AS DATE) AS from_on,"
+        f" CAST(NULL AS DATE) AS to_on FROM {table}"
         f' WHERE CAST("at" AS DATE) BETWEEN $from AND $to AND {where}'
         for kind, what, table, where in (
             ("release", "'release of ' || strftime(\"at\", '%Y-%m-%d %H:%M')", "ops.releases", "true"),

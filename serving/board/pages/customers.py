@@ -136,10 +136,8 @@ def cohorts(view: View) -> Iterator[Block]:
     told = "There is no month after the first yet."
     if not after.is_empty():
         first = after.filter(pl.col("months_since") == 1)
-        told = (
-            f"Of the customers won in a month, {words.share(first['active_customers'].sum() / first['customers'].sum())} "
-            "ordered again in the month after."
-        )
+        came_back = words.share(first["active_customers"].sum() / first["customers"].sum())
+        told = f"Of the customers won in a month, {came_back} ordered again in the month after."
     months = rows["cohort_month"].unique().sort()[-_COHORTS:]
     shown = after.filter(pl.col("cohort_month").is_in(months.to_list()) & (pl.col("months_since") <= _COHORTS))
     yield Figure(

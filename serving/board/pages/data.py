@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from lakehouse.accounts import ops_tables
 from lakehouse.declare.reconciliation import NAME as RECONCILIATION
 from serving.board import charts, words
 from serving.board.blocks import Block, Figure, Page, Tile, Tiles, View, section
@@ -113,8 +114,8 @@ def ledger(view: View) -> Iterator[Block]:
         f"{words.count(rows['read'].sum())} rows were read into {words.things(len(rows), 'table')}; "
         + ("every one is accounted for." if lost == 0 else f"{lost:,} are not accounted for."),
         rows,
-        note="read + generated = accepted + quarantined + duplicate + filtered + folded. A table that reads groups again "
-        "counts their rows each time.",
+        note="read + generated = accepted + quarantined + duplicate + filtered + folded. A table that reads groups "
+        "again counts their rows each time.",
     )
 
 
@@ -125,8 +126,9 @@ def _quarantines(view: View) -> list[str]:
 def _waiting(view: View) -> pl.DataFrame:
     """Refused rows by table and rule, with the age of the oldest that was not delivered again."""
     parts = [
-        f"SELECT '{name.removesuffix(_SUFFIX)}' AS \"table\", unnest(list_distinct(list_transform(_errors, lambda e: e.rule)))"
-        f" AS rule, _row_id, _quarantined_at, _resubmitted_at FROM {name}"
+        f"SELECT '{name.removesuffix(_SUFFIX)}' AS \"table\","
+        " unnest(list_distinct(list_transform(_errors, lambda e: e.rule))) AS rule,"
+        f" _row_id, _quarantined_at, _resubmitted_at FROM {name}"
         for name in _quarantines(view)
     ]
     if not parts:
@@ -206,24 +208,18 @@ def runs(view: View) -> Iterator[Block]:
     if rows.is_empty():
         return
     ended = rows["exit_code"].replace_strict(_EXITS, default="failed", return_dtype=pl.String)
-    rows = rows.with_columns(ended.alias("ended"), pl.col("job").map_elements(_masked, pl.String))
+    rows = rows.with_columns(ended.alias("ended"), pl.col("job").map_elements(ops_tables.masked, pl.String))
     failed = rows.filter(pl.col("exit_code") != 0)
     last = rows.row(0, named=True)
     yield Figure(
         "runs",
         "Runs",
-        f"The last of {words.things(len(rows), 'run')} shown took {last['seconds']:,.0f} seconds and ended: {last['ended']}. "
-        f"{words.things(len(failed), 'run')} of them did not end well.",
+        f"The last of {words.things(len(rows), 'run')} shown took {last['seconds']:,.0f} seconds and ended: "
+        f"{last['ended']}. {words.things(len(failed), 'run')} of them did not end well.",
         rows.drop("exit_code"),
         charts.lines(rows, "started_at", "seconds", "seconds") if len(rows) > 1 else None,
         titles={"started_at": "started (UTC)"},
     )
-
-
-def _masked(job: str) -> str:
-    """A command without the values by which it corrects rows: they may be personal."""
-    head, *corrections = job.split("--set")
-    return head + "".join("--set" + each.partition("=")[0] + "=..." for each in corrections)
 
 
 @section("Cost of tables")
@@ -233,8 +229,9 @@ def cost(view: View) -> Iterator[Block]:
         return
     rows = view.frame(
         "WITH runs AS (SELECT run_id, min(started_at) AS started_at FROM ops.runs GROUP BY run_id),"
-        ' batches AS (SELECT run_id, "table", "at", rows_read, coalesce(lag("at") OVER (PARTITION BY run_id ORDER BY "at"),'
-        " started_at) AS before FROM ops.row_ledger JOIN runs USING (run_id)),"
+        ' batches AS (SELECT run_id, "table", "at", rows_read,'
+        ' coalesce(lag("at") OVER (PARTITION BY run_id ORDER BY "at"), started_at) AS before'
+        " FROM ops.row_ledger JOIN runs USING (run_id)),"
         ' newest AS (SELECT run_id FROM batches GROUP BY run_id ORDER BY count(*) DESC, max("at") DESC LIMIT 1)'
         ' SELECT "table", sum(date_diff(\'millisecond\', before, "at")) / 1000 AS seconds, sum(rows_read) AS rows_read,'
         ' max(run_id) AS run FROM batches JOIN newest USING (run_id) GROUP BY "table" ORDER BY seconds DESC, "table"'
@@ -248,8 +245,8 @@ def cost(view: View) -> Iterator[Block]:
         f"{top['table']} took {top['seconds']:,.0f} of {total:,.0f} seconds of run {top['run']}.",
         rows.drop("run"),
         charts.bars(rows.head(20), "table", "seconds", "seconds"),
-        note="Of the run that wrote most tables: from one account to the next. The first has the start of Spark in it, and "
-        "what a run did between two tables counts for the later one.",
+        note="Of the run that wrote most tables: from one account to the next. The first has the start of Spark in it, "
+        "and what a run did between two tables counts for the later one.",
     )
 
 

@@ -232,8 +232,8 @@ def explained(view: View) -> Iterator[Block]:
     basis = "previous year" if view.scope.against == "year" else "previous month"
     rows = view.frame(
         "SELECT dimension, driver, effect, revenue, compared_revenue, change, compared_month, through_on"
-        " FROM gold.revenue_drivers WHERE shop_id = $shop AND currency = $currency AND month = $month AND basis = $basis"
-        " ORDER BY dimension, abs(effect) DESC, driver",
+        " FROM gold.revenue_drivers WHERE shop_id = $shop AND currency = $currency AND month = $month"
+        " AND basis = $basis ORDER BY dimension, abs(effect) DESC, driver",
         month=month,
         basis=basis,
     )

@@ -88,7 +88,8 @@ def forecast(view: View) -> Iterator[Block]:
     yield Choice("series", "Series", f"{level}/{series}", options)
     ahead = view.frame(
         "SELECT period_on, frequency, mean, median, q10, q90, q025, q975, is_fallback, fallback, model"
-        " FROM gold.demand_forecast WHERE shop_id = $shop AND level = $level AND series_id = $series ORDER BY period_on",
+        " FROM gold.demand_forecast WHERE shop_id = $shop AND level = $level AND series_id = $series"
+        " ORDER BY period_on",
         level=level,
         series=series,
     )

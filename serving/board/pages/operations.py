@@ -58,7 +58,8 @@ def stock(view: View) -> Iterator[Block]:
     )
     known = at_risk.filter((pl.col("days_of_cover") > 0) & (pl.col("on_hand") > 0))
     first = known.row(0, named=True) if len(known) else None
-    told = f"{words.things(len(known), 'product')} will run out before an order placed now arrives; {len(empty):,} are sold out."
+    told = f"{words.things(len(known), 'product')} will run out before an order placed now arrives"
+    told += f"; {len(empty):,} are sold out."
     if first:
         told += f" Next: {first['name'] or first['product_id']}, in {first['days_of_cover']:,.1f} days."
     shown = known.head(_SHOWN).with_columns(pl.coalesce("name", "product_id").alias("product"))
@@ -159,8 +160,8 @@ def returns(view: View) -> Iterator[Block]:
     yield Figure(
         "returns",
         "What came back, and why",
-        f"{words.amount(total, view.currency)} were taken off again; most, {words.amount(top['taken_off'], view.currency)}, "
-        f"was {top['outcome']} (reason: {top['reason']}).",
+        f"{words.amount(total, view.currency)} were taken off again; most, "
+        f"{words.amount(top['taken_off'], view.currency)}, was {top['outcome']} (reason: {top['reason']}).",
         rows,
         charts.bars(
             rows.with_columns((pl.col("outcome") + ": " + pl.col("reason")).alias("why")).head(_SHOWN),

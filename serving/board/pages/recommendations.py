@@ -84,15 +84,15 @@ def most(view: View) -> Iterator[Block]:
     )
     if rows.is_empty():
         return
-    (customers,) = view.rows(
-        "SELECT count(DISTINCT customer_id) AS customers FROM gold.recommendations WHERE shop_id = $shop AND task = 'ALL'"
+    (lists,) = view.rows(
+        "SELECT count(DISTINCT customer_id) AS of FROM gold.recommendations WHERE shop_id = $shop AND task = 'ALL'"
     )
     top = rows.row(0, named=True)
     yield Figure(
         "most",
         "What is recommended most",
-        f"{words.things(len(rows), 'product')} stand in the lists of {words.things(customers['customers'], 'customer')}; "
-        f"{top['name'] or top['product_id']} in {words.share(top['lists'] / customers['customers'])} of them.",
+        f"{words.things(len(rows), 'product')} stand in the lists of {words.things(lists['of'], 'customer')}; "
+        f"{top['name'] or top['product_id']} in {words.share(top['lists'] / lists['of'])} of them.",
         rows,
         charts.bars(
             rows.head(15).with_columns(pl.coalesce("name", "product_id").alias("product")),
