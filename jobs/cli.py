@@ -20,6 +20,7 @@ JOBS = {
     "mlflow-ui": "open the MLflow UI on a warehouse's store",
     "quarantine": "list, show and resubmit refused rows",
     "files": "list delivered files, withdraw or restore one, write their list again from bronze",
+    "board": "show the board in the browser, or write a static copy",
     "report": "write the catalogue: tables, lineage, ledger",
     "bundle": "check what Databricks would be told, without a workspace",
     "make-shop": "make a synthetic shop",

@@ -6,6 +6,7 @@ meanwhile. Columns with personal data are not there at all.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -21,6 +22,8 @@ from lakehouse.declare.table import Table
 from lakehouse.errors import UsageError
 from lakehouse.store import arrow, log
 from lakehouse.store.lake import Lake
+
+_NAMED = re.compile(r"\$(\w+)")
 
 
 class Reader:
@@ -44,12 +47,21 @@ class Reader:
         """What can be asked for, by name."""
         return self._tables
 
-    def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
-        """What a query answers. Values go into it as parameters (`?`), never as text."""
-        answer = self._connection.sql(sql, params=list(parameters))
+    @property
+    def names(self) -> frozenset[str]:
+        """All that can be asked for: the tables, and those of ops that there are."""
+        return frozenset(self._relations)
+
+    def frame(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pl.DataFrame:
+        """What a query answers. Values go into it as parameters, never as text: `?` in their order, or `$name`."""
+        given: Any = list(parameters)
+        if isinstance(parameters, Mapping):
+            named = set(_NAMED.findall(sql))
+            given = {name: value for name, value in parameters.items() if name in named}
+        answer = self._connection.sql(sql, params=given)
         return cast(pl.DataFrame, pl.from_arrow(answer.to_arrow_table()))
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
         """What a query answers, row by row."""
         return self.frame(sql, parameters).to_dicts()
 
