@@ -55,9 +55,36 @@ def in_main_currency(order_lines: DataFrame) -> DataFrame:
     return kept.withColumns({"amount": amount, "currency": F.col("main_currency")}).drop("main_currency")
 
 
+LISTINGS = """SELECT product_id, is_active
+FROM (
+    SELECT product_id, is_active, row_number() OVER (PARTITION BY product_id ORDER BY __START_AT DESC) AS place
+    FROM {products}
+) AS versions
+WHERE place = 1"""
+
+WHY_NOT_SOLD = f"""WITH listings AS ({LISTINGS}),
+last_counts AS (
+    SELECT product_id, on_hand + coalesce(on_order, 0) AS pieces
+    FROM (
+        SELECT *, row_number() OVER (PARTITION BY product_id, warehouse ORDER BY counted_at DESC) AS place
+        FROM {{stock_levels}}
+    ) AS counts
+    WHERE place = 1
+),
+there AS (SELECT product_id, sum(pieces) AS pieces FROM last_counts GROUP BY product_id)
+SELECT product_id, CASE
+    WHEN NOT is_active THEN '{DELISTED}'
+    WHEN pieces IS NULL AND EXISTS (SELECT 1 FROM there) THEN '{NEVER_COUNTED}'
+    WHEN pieces <= 0 THEN '{NOT_THERE}'
+END AS why_not
+FROM listings FULL JOIN there USING (product_id)"""
+"""SQL over a shop's `{products}` and `{stock_levels}` of silver, which Spark and DuckDB read alike: what is scored and
+what is served must agree on what may be sold."""
+
+
 def listings(products: DataFrame) -> DataFrame:
     """What the newest version of each product says: `product_id`, `is_active` (null where a feed does not say)."""
-    return products.groupBy("product_id").agg(F.max_by("is_active", "__START_AT").alias("is_active"))
+    return products.sparkSession.sql(LISTINGS, products=products)
 
 
 def why_not_sold(products: DataFrame, stock_levels: DataFrame) -> DataFrame:
@@ -66,13 +93,4 @@ def why_not_sold(products: DataFrame, stock_levels: DataFrame) -> DataFrame:
     Its newest version says that it is not on sale (where a feed does not say, it may be); or the shop counts stock, and
     of this product there is none on hand, by the last count of each warehouse, and none on its way.
     """
-    last = F.max_by(F.struct("on_hand", "on_order"), "counted_at").alias("last")
-    counted = stock_levels.groupBy("product_id", "warehouse").agg(last).groupBy("product_id")
-    there = counted.agg(F.sum(F.col("last.on_hand") + F.coalesce("last.on_order", F.lit(0))).alias("pieces"))
-    counts_stock = F.lit(not stock_levels.isEmpty())
-    why_not = (
-        F.when(~F.col("is_active"), DELISTED)
-        .when(counts_stock & F.col("pieces").isNull(), NEVER_COUNTED)
-        .when(counts_stock & (F.col("pieces") <= 0), NOT_THERE)
-    )
-    return listings(products).join(there, "product_id", "full").select("product_id", why_not.alias("why_not"))
+    return products.sparkSession.sql(WHY_NOT_SOLD, products=products, stock_levels=stock_levels)
