@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import duckdb
 import polars as pl
@@ -21,6 +21,11 @@ from lakehouse.declare.table import Table
 from lakehouse.errors import UsageError
 from lakehouse.store import arrow, log
 from lakehouse.store.lake import Lake
+
+
+def without_spark() -> NoReturn:
+    """The `start` of a `Lake` that is only served from."""
+    raise AssertionError("serving starts no Spark")
 
 
 class Reader:
