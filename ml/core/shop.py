@@ -55,36 +55,21 @@ def in_main_currency(order_lines: DataFrame) -> DataFrame:
     return kept.withColumns({"amount": amount, "currency": F.col("main_currency")}).drop("main_currency")
 
 
-LISTINGS = """SELECT product_id, is_active
-FROM (
-    SELECT product_id, is_active, row_number() OVER (PARTITION BY product_id ORDER BY __START_AT DESC) AS place
-    FROM {products}
-) AS versions
-WHERE place = 1"""
-
-WHY_NOT_SOLD = f"""WITH listings AS ({LISTINGS}),
-last_counts AS (
-    SELECT product_id, on_hand + coalesce(on_order, 0) AS pieces
-    FROM (
-        SELECT *, row_number() OVER (PARTITION BY product_id, warehouse ORDER BY counted_at DESC) AS place
-        FROM {{stock_levels}}
-    ) AS counts
-    WHERE place = 1
-),
-there AS (SELECT product_id, sum(pieces) AS pieces FROM last_counts GROUP BY product_id)
-SELECT product_id, CASE
-    WHEN NOT is_active THEN '{DELISTED}'
-    WHEN pieces IS NULL AND EXISTS (SELECT 1 FROM there) THEN '{NEVER_COUNTED}'
-    WHEN pieces <= 0 THEN '{NOT_THERE}'
-END AS why_not
-FROM listings FULL JOIN there USING (product_id)"""
-"""SQL over a shop's `{products}` and `{stock_levels}` of silver, which Spark and DuckDB read alike: what is scored and
-what is served must agree on what may be sold."""
-
-
 def listings(products: DataFrame) -> DataFrame:
-    """What the newest version of each product says: `product_id`, `is_active` (null where a feed does not say)."""
-    return products.sparkSession.sql(LISTINGS, products=products)
+    """What the newest version of each product says: `product_id`, `is_active` (null where a feed does not say), and
+    from whom, and for how much, the shop has it: `supplier_id`, `unit_cost`.
+    """
+    said = ("is_active", "supplier_id", "unit_cost")
+    return products.groupBy("product_id").agg(*(F.max_by(name, "__START_AT").alias(name) for name in said))
+
+
+WHY_NOT_SOLD = f"""CASE
+    WHEN NOT is_active THEN '{DELISTED}'
+    WHEN counts_stock AND pieces IS NULL THEN '{NEVER_COUNTED}'
+    WHEN counts_stock AND pieces <= 0 THEN '{NOT_THERE}'
+END"""
+"""Why a product may not be sold now, in SQL that Spark and DuckDB read alike, for scoring and serving must agree: over
+`is_active`, `pieces` (on hand and on their way; null where never counted) and whether the shop `counts_stock`."""
 
 
 def why_not_sold(products: DataFrame, stock_levels: DataFrame) -> DataFrame:
@@ -93,4 +78,9 @@ def why_not_sold(products: DataFrame, stock_levels: DataFrame) -> DataFrame:
     Its newest version says that it is not on sale (where a feed does not say, it may be); or the shop counts stock, and
     of this product there is none on hand, by the last count of each warehouse, and none on its way.
     """
-    return products.sparkSession.sql(WHY_NOT_SOLD, products=products, stock_levels=stock_levels)
+    last = F.max_by(F.struct("on_hand", "on_order"), "counted_at").alias("last")
+    counted = stock_levels.groupBy("product_id", "warehouse").agg(last).groupBy("product_id")
+    there = counted.agg(F.sum(F.col("last.on_hand") + F.coalesce("last.on_order", F.lit(0))).alias("pieces"))
+    found = listings(products).join(there, "product_id", "full")
+    found = found.withColumn("counts_stock", F.lit(not stock_levels.isEmpty()))
+    return found.select("product_id", F.expr(WHY_NOT_SOLD).alias("why_not"))

@@ -71,15 +71,20 @@ def model_of(label: str) -> tuple[str, int]:
 
 
 def _row(name: str, table: Table, without: Sequence[str] = ()) -> type[BaseModel]:
-    """A row of a table as a part of an answer: its columns, but those that the answer itself tells."""
-    required = {rule.columns[0] for rule in table.row_rules if rule.name.endswith(".not_null")} | set(table.grain)
+    """A row of a table as a part of an answer: its columns, but those that the answer itself tells.
+
+    A column that an older warehouse does not have yet is null.
+    """
     fields: dict[str, Any] = {}
     for field in table.fields:
         if field.name in _STAMP or field.name in without:
             continue
         kind = Decimal if field.type.startswith("decimal") else _PYTHON[field.type]
         meaning = field.meaning + (f" [{field.unit}]" if field.unit else "")
-        fields[field.name] = (kind if field.name in required else kind | None, Field(description=meaning))
+        in_grain = field.name in table.grain
+        fields[field.name] = (
+            (kind, Field(description=meaning)) if in_grain else (kind | None, Field(None, description=meaning))
+        )
     return create_model(name, __doc__=table.meaning, **fields)
 
 

@@ -63,5 +63,7 @@ def stock_plan(
     page = found.sort("stockout_risk", "product_id", descending=[True, False], nulls_last=True).slice(offset, limit)
     first = rows.row(0, named=True) if rows.height else None
     return StockPlan(
-        **stamp(shop, now.release, first, first["as_of_on"] if first else None), total=found.height, items=page.to_dicts()
+        **stamp(shop, now.release, first, first["as_of_on"] if first else None),
+        total=found.height,
+        items=page.to_dicts(),
     )

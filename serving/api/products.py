@@ -167,7 +167,7 @@ class Products:
 
 
 def fused(*lists: Sequence[Row]) -> Iterator[Row]:
-    """Lists whose scores cannot be compared, as one: by the sum of 1 / (60 + place). The first to have a row tells it."""
+    """Lists whose scores cannot be compared, as one: by the sum of 1 / (60 + place). The first with a row tells."""
     worth: dict[str, float] = defaultdict(float)
     told: dict[str, Row] = {}
     for rows in lists:

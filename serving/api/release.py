@@ -24,6 +24,7 @@ from gold.recommend import (
     item_neighbors,
     recommendations,
 )
+from gold.sales import products
 from lakehouse.declare.table import Table
 from lakehouse.store.lake import Lake
 from ml.core.shop import WHY_NOT_SOLD
@@ -31,7 +32,6 @@ from serving.api.lookup import Lookup
 from serving.api.problems import Problem, unknown
 from serving.api.products import Products
 from serving.reader import Reader
-from silver import products, stock_levels
 
 RECOMMEND = "shoplake score recommend"
 MADE_BY = {
@@ -56,11 +56,8 @@ TABLES: tuple[Table, ...] = (
     inventory_plan.TABLE,
     customer_segments.TABLE,
     products.TABLE,
-    stock_levels.TABLE,
     *dict.fromkeys(kpi.table for kpi in kpis.KPIS),
 )
-NO_STOCK = "(SELECT '' AS product_id, '' AS warehouse, 0 AS counted_at, 0 AS on_hand, 0 AS on_order LIMIT 0)"
-"""Stands for the counts of a warehouse that has none."""
 log = logging.getLogger("shoplake")
 
 
@@ -123,9 +120,8 @@ class Loaded:
     @cached_property
     def published_at(self) -> dict[str, datetime]:
         """When the rows of each table last changed before the release (UTC), by the ledger."""
-        rows = self.reader.rows(
-            'SELECT "table" AS name, max("at") AS last FROM ops.row_ledger WHERE "at" <= ? GROUP BY ALL', [self.release.at]
-        )
+        newest = 'SELECT "table" AS name, max("at") AS last FROM ops.row_ledger WHERE "at" <= ? GROUP BY ALL'
+        rows = self.reader.rows(newest, [self.release.at])
         return {row["name"]: row["last"] for row in rows}
 
     def _kpi(self, name: str, shop: str, period: kpis.Period) -> tuple[date | None, list[dict[str, Any]]]:
@@ -148,43 +144,32 @@ class Loaded:
         return Lookup(self._frame(table, columns), key.split(), order.split())
 
     def _products_of(self, shop: str) -> Products:
+        catalogue = self._catalogue.filter(pl.col("shop_id") == shop)
         coded, factors, label = self._factors(shop)
-        names, unsold = self._names(shop), self._unsold(shop)
-        hidden = np.flatnonzero(coded.is_in(list(unsold)).to_numpy())
+        unsold = frozenset(catalogue.filter(pl.col("why_not").is_not_null())["product_id"])
         return Products(
-            shop,
-            names,
-            unsold,
-            self.lists,
-            self.sellers,
-            self.neighbors,
-            self.carts,
-            self.bought,
-            coded,
-            factors,
-            hidden,
-            label,
+            shop=shop,
+            names=dict(catalogue.select("product_id", "name").iter_rows()),
+            unsold=unsold,
+            lists=self.lists,
+            sellers=self.sellers,
+            neighbors=self.neighbors,
+            carts=self.carts,
+            bought=self.bought,
+            coded=coded,
+            factors=factors,
+            hidden=np.flatnonzero(coded.is_in(list(unsold)).to_numpy()),
+            label=label,
         )
 
-    def _names(self, shop: str) -> dict[str, str]:
-        """The products of the catalogue, and how they are called now."""
-        newest = "WHERE shop_id = ? QUALIFY row_number() OVER (PARTITION BY product_id ORDER BY __START_AT DESC) = 1"
-        rows = self._frame(products.TABLE, "product_id, name", newest, [shop])
-        return dict(rows.select("product_id", "name").iter_rows())
-
-    def _unsold(self, shop: str) -> frozenset[str]:
-        """What may not be sold, as scoring asks it."""
+    @cached_property
+    def _catalogue(self) -> pl.DataFrame:
+        """All products: shop_id, product_id, name, and why they may not be sold now, as scoring asks it."""
         if products.TABLE.name not in self.reader.tables:
-            return frozenset()
-        asked = {
-            table: f"(SELECT * FROM {table.name} WHERE shop_id = ?)" for table in (products.TABLE, stock_levels.TABLE)
-        }
-        values = [shop, shop]
-        if stock_levels.TABLE.name not in self.reader.tables:
-            asked[stock_levels.TABLE], values = NO_STOCK, [shop]
-        why_not = WHY_NOT_SOLD.format(products=asked[products.TABLE], stock_levels=asked[stock_levels.TABLE])
-        rows = self.reader.frame(f"SELECT product_id FROM ({why_not}) WHERE why_not IS NOT NULL", values)
-        return frozenset(rows["product_id"])
+            return pl.DataFrame(schema=dict.fromkeys(("shop_id", "product_id", "name", "why_not"), pl.String))
+        stock = "on_hand + on_order AS pieces, count(on_hand) OVER (PARTITION BY shop_id) > 0 AS counts_stock"
+        listed = f"SELECT shop_id, product_id, name, is_active, {stock} FROM {products.TABLE.name}"
+        return self.reader.frame(f"SELECT shop_id, product_id, name, {WHY_NOT_SOLD} AS why_not FROM ({listed})")
 
     def _factors(self, shop: str) -> tuple[pl.Series, NDArray[np.float32], dict[str, Any]]:
         """The products that ALS has, sorted, their factors as unit vectors, and the model that they are of."""

@@ -35,7 +35,6 @@ from ml.core.tracking import Store, StoreError
 from ml.families import FAMILIES
 from ml.segment.features import describe
 from silver import order_lines, orders
-from tests.integration.conftest import Promoted
 from tests.integration.habits import FIRST, lines_of, publish
 from tests.integration.warehouse import Row, accounts, differences, done, lake_at, rows, versions
 
@@ -368,16 +367,11 @@ def test_a_training_that_is_killed_changes_nothing_that_serves(
     assert done(score(copied, "big")).published == []
 
 
-def test_every_family_is_served_by_its_baseline_from_the_first_day(promoted: Promoted, tmp_path: Path) -> None:
-    shutil.copytree(promoted.warehouse, tmp_path / "warehouse")
-    lake = lake_at(promoted.lake.spark, tmp_path / "warehouse")
-    store = Store(lake)
-    found = [pair for family in FAMILIES.values() for pair in lifecycle.pairs(lake, family, "shop")]
-    for experiment, shop in found:
+def test_every_family_is_served_by_its_baseline_from_the_first_day(scored: Lake) -> None:
+    lake, store = scored, Store(scored)
+    for experiment, shop in [pair for family in FAMILIES.values() for pair in lifecycle.pairs(lake, family, "shop")]:
         with pytest.raises(UsageError, match="The baseline serves until there are more"):
             lifecycle.train(lake, store, experiment, shop, seed=0)
-    steps = [step for e, shop in found for step in scoring.steps(e, shop, lifecycle.serving(store, e, shop))]
-    done(run_shown(lake, steps, Console(file=StringIO())))
     recommended = rows(lake.warehouse, "gold.recommendations")
     everyone = {row["customer_id"] for row in rows(lake.warehouse, "silver.customers")}
     assert everyone <= {row["customer_id"] for row in recommended if row["task"] == "ALL"}
@@ -389,10 +383,33 @@ def test_every_family_is_served_by_its_baseline_from_the_first_day(promoted: Pro
         "no model beats the seasonal naive forecast yet"
     }
     assert {row["product_id"] for row in rows(lake.warehouse, "gold.inventory_plan")} == products
-    assert len(rows(lake.warehouse, "gold.revenue_forecast")) == 7
+    days = rows(lake.warehouse, "gold.revenue_forecast")
+    assert len(days) == 7
+    (month,) = rows(lake.warehouse, "gold.revenue_forecast_monthly")
+    sold = [row for row in rows(lake.warehouse, "gold.sales_daily") if row["sold_on"] >= month["sold_month"]]
+    assert month["known_revenue"] == sum(row["net_revenue"] for row in sold)
+    assert month["mean"] == pytest.approx(float(month["known_revenue"]) + sum(day["mean"] for day in days))
+    assert month["q90"] - month["mean"] < sum(day["q90"] - day["mean"] for day in days)
+    assert (month["through_on"], month["is_whole"]) == (max(day["sold_on"] for day in days), False)
+    orders_now = [row for row in rows(lake.warehouse, "gold.inventory_plan") if row["order_quantity"]]
+    assert orders_now
+    assert all(row["order_value"] == row["order_quantity"] * row["unit_cost"] for row in orders_now)
+    assert {row["currency"] for row in orders_now} == {"EUR"}
+    assert all(row["supplier_id"] for row in orders_now)
+    agreed = {
+        row["customer_id"]
+        for row in rows(lake.warehouse, "silver.customers")
+        if row["__END_AT"] is None and row["marketing_consent"]
+    }
+    mailed = rows(lake.warehouse, "gold.mail_targets")
+    assert {row["customer_id"] for row in mailed} == agreed
+    bought = {row["customer_id"]: row for row in rows(lake.warehouse, "gold.customers")}
+    assert {row["customer_id"] for row in mailed if row["reason"] == "first order"} == {
+        name for name in agreed if not bought[name]["orders"]
+    }
+    assert all(bought[row["customer_id"]]["orders"] == 1 for row in mailed if row["reason"] == "second order")
     for account in accounts(lake.warehouse):
         assert set(differences(account).values()) == {0}, account["table"]
-    shutil.rmtree(lake.warehouse)
 
 
 def test_what_comes_after_the_day_is_not_seen(trained: Lake) -> None:
