@@ -25,7 +25,9 @@ from gold.recommend import (
     recommendations,
 )
 from gold.sales import products
+from lakehouse.accounts.ops_tables import ROW_LEDGER
 from lakehouse.declare.table import Table
+from lakehouse.store import log
 from lakehouse.store.lake import Lake
 from ml.core.shop import WHY_NOT_SOLD
 from serving.api.lookup import Lookup
@@ -58,7 +60,7 @@ TABLES: tuple[Table, ...] = (
     products.TABLE,
     *dict.fromkeys(kpi.table for kpi in kpis.KPIS),
 )
-log = logging.getLogger("shoplake")
+logger = logging.getLogger("shoplake")
 
 
 class Loaded:
@@ -77,8 +79,8 @@ class Loaded:
         self.forecasts = self._lookup(demand_forecast.TABLE, "shop_id level series_id", "period_on")
         self.plans = self._lookup(inventory_plan.TABLE, "shop_id product_id")
         self.segments = self._lookup(customer_segments.TABLE, "shop_id customer_id")
-        known = (self.lists, self.sellers, self.forecasts, self.plans, self.segments, self.bought)
-        self.shops = sorted({shop for lookup in known for shop in lookup.shops})
+        known = (self.lists, self.sellers, self.neighbors, self.bought, self.forecasts, self.plans, self.segments)
+        self.shops = sorted({*self._catalogue["shop_id"], *(shop for lookup in known for shop in lookup.shops)})
         self._products = {shop: self._products_of(shop) for shop in self.shops}
         self.kpi = lru_cache(maxsize=4096)(self._kpi)
 
@@ -120,6 +122,8 @@ class Loaded:
     @cached_property
     def published_at(self) -> dict[str, datetime]:
         """When the rows of each table last changed before the release (UTC), by the ledger."""
+        if not log.exists(self.reader.lake, ROW_LEDGER.name):
+            return {}
         newest = 'SELECT "table" AS name, max("at") AS last FROM ops.row_ledger WHERE "at" <= ? GROUP BY ALL'
         rows = self.reader.rows(newest, [self.release.at])
         return {row["name"]: row["last"] for row in rows}
@@ -188,10 +192,10 @@ class Loaded:
 class Live:
     """The newest release that could be loaded. A request asks for `now` once and keeps to it."""
 
-    def __init__(self, lake: Lake) -> None:
-        """Load the newest release; a warehouse without one is a `UsageError`."""
+    def __init__(self, lake: Lake, first: Loaded | None = None) -> None:
+        """Begin with a release that is loaded, or load the newest; a warehouse without one is a `UsageError`."""
         self._lake = lake
-        self.now = Loaded(lake)
+        self.now = first or Loaded(lake)
         self.problem: str | None = None
 
     def refresh(self) -> bool:
@@ -206,8 +210,8 @@ class Live:
             self.now = Loaded(self._lake)
         except Exception as error:  # noqa: BLE001 - the older release goes on answering, whatever is wrong with the newer
             self.problem = next(iter(str(error).splitlines()), type(error).__name__)
-            log.error("the newest release could not be loaded: %s", self.problem)
+            logger.error("the newest release could not be loaded: %s", self.problem)
             return False
         self.problem = None
-        log.info("answers are of the release %s now", self.now.release.run_id)
+        logger.info("answers are of the release %s now", self.now.release.run_id)
         return True
