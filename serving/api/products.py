@@ -91,8 +91,7 @@ class Products:
     def beside(self, cart: Sequence[str], k: int) -> list[Row]:
         """What to put beside a cart: for one product as it was scored, for several by what speaks for it over all.
 
-        That is `CoPurchases.suggest` of the recommender by the pairs that gold has: each product's strongest. Best sellers
-        fill up.
+        That is `CoPurchases.suggest` of the recommender by the pairs that gold has. Best sellers fill up.
         """
         worth: dict[str, float] = defaultdict(float)
         told: dict[str, Row] = {}

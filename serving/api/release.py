@@ -186,7 +186,8 @@ class Loaded:
         length = np.linalg.norm(factors, axis=1, keepdims=True)
         first = rows.row(0, named=True)
         label = {"model": first["model"], "model_run": first["model_run"]}
-        return rows["product_id"], factors / np.where(length > 0, length, np.float32(1)), label
+        unit = np.asarray(factors / np.where(length > 0, length, 1), np.float32)
+        return rows["product_id"], unit, label
 
 
 class Live:

@@ -22,7 +22,7 @@ from gold.recommend import item_neighbors, recommendations
 from lakehouse.errors import UsageError
 from lakehouse.settings import load
 from lakehouse.store.lake import Lake
-from ml.core.lifecycle import Served
+from ml.core.experiment import Served
 from serving.api.access import Access
 from serving.api.answers import model_of
 from serving.api.app import create
