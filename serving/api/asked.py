@@ -6,16 +6,16 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from serving.api.problems import responses
 from serving.api.release import Live, Loaded
 
 LONGEST = 200
-MOST_PRODUCTS = 100
 Id = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST)]
 Shop = Annotated[Id, Path(description="shop, as gold names it")]
 Product = Annotated[Id, Query(description="product, by the shop's code")]
+Products = Annotated[tuple[Id, ...], Field(max_length=100)]
 Limit = Annotated[int, Query(ge=1, le=50, description="products in the answer, at most")]
 
 LIMITED = responses(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)

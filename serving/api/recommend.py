@@ -10,7 +10,7 @@ from gold.recommend import best_sellers, cart_suggestions, item_neighbors
 from ml.recommend.candidates.pool import Task
 from serving.api.access import needs
 from serving.api.answers import Basis, Suggested, Suggestions, stamp
-from serving.api.asked import LOOKED_UP, MOST_PRODUCTS, Id, Limit, Now, Product, Shop
+from serving.api.asked import LOOKED_UP, Id, Limit, Now, Product, Products, Shop
 from serving.api.problems import unknown
 from serving.api.products import Row, fused
 from serving.api.release import Loaded
@@ -22,19 +22,9 @@ router = APIRouter(prefix="/v1/shops/{shop}", tags=["what to show"], dependencie
 async def what_to_show(
     now: Now,
     shop: Shop,
-    seen: Annotated[
-        list[Id],
-        Query(
-            max_length=MOST_PRODUCTS,
-            default_factory=list,
-            description="products looked at in this session, in order; once for each",
-        ),
-    ],
-    cart: Annotated[
-        list[Id],
-        Query(max_length=MOST_PRODUCTS, default_factory=list, description="products in the cart; once for each"),
-    ],
     customer: Annotated[Id | None, Query(description="customer, as gold names them; left out for a stranger")] = None,
+    seen: Annotated[Products, Query(description="products looked at in this session, in order; once for each")] = (),
+    cart: Annotated[Products, Query(description="products in the cart; once for each")] = (),
     country: Annotated[Id | None, Query(description="country of a stranger, by its code in the shop's orders")] = None,
     task: Annotated[Task, Query(description="ALL: any product; NEW: only what the customer never bought")] = "ALL",
     limit: Limit = 10,
@@ -79,7 +69,7 @@ async def similar_products(now: Now, shop: Shop, product: Product, limit: Limit 
 async def beside_a_cart(
     now: Now,
     shop: Shop,
-    product: Annotated[list[Id], Query(min_length=1, max_length=MOST_PRODUCTS, description="products in the cart")],
+    product: Annotated[Products, Query(min_length=1, description="products in the cart; once for each")],
     limit: Limit = 10,
 ) -> Suggestions:
     """What to put beside a cart. Products that are not known say nothing."""
