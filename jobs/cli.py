@@ -17,6 +17,8 @@ JOBS = {
     "evaluate": "judge models on days held out, and change nothing",
     "score": "score with the champions into gold",
     "promote-model": "which model is champion and why; roll back",
+    "api": "answer over HTTP: recommendations, forecasts, stock, segments, KPIs",
+    "api-key": "add, list and remove keys of the API",
     "mlflow-ui": "open the MLflow UI on a warehouse's store",
     "quarantine": "list, show and resubmit refused rows",
     "files": "list delivered files, withdraw or restore one, write their list again from bronze",

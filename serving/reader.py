@@ -10,7 +10,7 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import duckdb
 import polars as pl
@@ -24,6 +24,11 @@ from lakehouse.store import arrow, log
 from lakehouse.store.lake import Lake
 
 _NAMED = re.compile(r"\$(\w+)")
+
+
+def without_spark() -> NoReturn:
+    """The `start` of a `Lake` that is only served from."""
+    raise AssertionError("serving starts no Spark")
 
 
 class Reader:

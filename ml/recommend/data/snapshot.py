@@ -18,6 +18,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 NEVER = 9999.0
 """Days since something that never happened."""
+NO_COUNTRY = "??"
+"""Stands for a country that is not known."""
 DECAYS = (7, 15, 30, 60, 120, 240)
 
 
@@ -70,7 +72,7 @@ class Snapshot:
         orders = lines.group_by("order_id", maintain_order=True).agg(pl.col("age").first(), pl.col("customer").first())
         lines = lines.join(orders.select("order_id").with_row_index("order"), on="order_id", how="left")
         distinct = lines.group_by("customer").agg(pl.col("product_id").n_unique().alias("n")).sort("customer")["n"]
-        home = lines.group_by("customer").agg(pl.col("country_code").last().fill_null("??")).sort("customer")
+        home = lines.group_by("customer").agg(pl.col("country_code").last().fill_null(NO_COUNTRY)).sort("customer")
         countries = home["country_code"].unique().sort()
         last = lines.group_by("product_id").agg(pl.col("age").min().alias("last"))
         closed = last["last"].min() or 0

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy import sparse
 
 from lakehouse.errors import UsageError
@@ -16,6 +17,14 @@ from ml.recommend.lists.reasons import UNSOLD
 YEAR = 365
 SHRINK = 5.0
 """A pair counts as if so many more orders with both were expected and not seen."""
+
+
+def pair_worth(lift: NDArray[np.float64], both: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What speaks for a product beside another in a cart: log lift x root of the orders with both; 0 for less than two.
+
+    Over the products of a cart it adds up.
+    """
+    return np.where(both >= 2, np.log(lift) * np.sqrt(both), 0.0)
 
 
 class CoPurchases:
@@ -82,7 +91,7 @@ class CoPurchases:
         both = np.asarray(self._both[columns].todense(), np.float64)
         expected = self._size[columns][:, None] * self._size[None, :] / self._orders
         lift = (both + SHRINK) / (expected + SHRINK)
-        worth = np.where(both >= 2, np.log(lift) * np.sqrt(both), 0.0).sum(axis=0)
+        worth = pair_worth(lift, both).sum(axis=0)
         worth[columns] = -np.inf
         worth[~self._snapshot.may_be_sold] = -np.inf
         evidence = both.sum(axis=0)
