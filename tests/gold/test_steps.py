@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
 
 from gold import STEPS
-from gold.demand import demand_daily
+from gold.sales import shops
 from lakehouse.declare.rules import errors_of
 from lakehouse.declare.table import Step, Table
 from lakehouse.promotion import gate
@@ -130,13 +130,17 @@ def silver(given: Given) -> Tables:
         ),
     ]
     frames = {table.name: given(table, "\n".join(text)).cache() for table, text in samples}
-    return frames | {demand_daily.TABLE.name: _built(demand_daily.STEP, frames).cache()}
+    read = {read.table.name for step in STEPS for read in step.reads}
+    for step in STEPS:  # in the order in which they depend on each other
+        if step.table.name in read:
+            frames[step.table.name] = _built(step, frames).cache()
+    return frames
 
 
 @pytest.fixture(scope="module")
 def built(silver: Tables) -> Built:
     """The table that a step makes of all these rows, built once."""
-    made: dict[str, DataFrame] = {}
+    made = {step.table.name: silver[step.table.name] for step in STEPS if step.table.name in silver}
 
     def build(step: Step) -> DataFrame:
         if step.table.name not in made:
@@ -187,7 +191,12 @@ def _built(step: Step, silver: Tables) -> DataFrame:
     return step.build(**given)
 
 
-@each_step
+WITHOUT_COUNTS = {shops.TABLE: "a row that counted lines would change with each, and all that joins it with it"}
+
+
+@pytest.mark.parametrize(
+    "step", [step for step in STEPS if step.table not in WITHOUT_COUNTS], ids=lambda step: step.table.name
+)
 def test_every_row_and_penny_that_was_read_is_in_the_table(step: Step, silver: Tables, built: Built) -> None:
     table, rows = step.table, _read(step, silver)
     assert table.counts is not None
@@ -236,6 +245,13 @@ WRONG = {
         "cancelled_amount": ("CAST(5 AS DECIMAL(18,2))", "cancelled_amount.between"),
     },
     "gold.sales_by_product": {"product_id": ("CAST(NULL AS STRING)", "product_id.not_null")},
+    "gold.shops": {"currency": ("CAST(NULL AS STRING)", "currency.not_null")},
+    "gold.sales_by_order": {
+        "order_number": ("CAST(NULL AS INT)", "order_number.law"),
+        "is_kept": ("NOT has_sale", "is_kept.law"),
+        "costed_revenue": ("costed_revenue + 1", "margin.law"),
+    },
+    "gold.sessions": {"events": ("0L", "events.between"), "started_on": ("CAST(NULL AS DATE)", "started_on.not_null")},
     "gold.sales_by_country": {"gross_sales": ("CAST(-1 AS DECIMAL(18,2))", "gross_sales.between")},
     "gold.demand_daily": {
         "quantity": ("-1L", "quantity.between"),
