@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,22 @@ from deltalake import DeltaTable
 from pyhive import hive
 from TCLIService import ttypes
 
-import jobs.bi
 from gold.kpis import KPIS, all_by_period
-from jobs.steps import ALL, catalogued
+from jobs.steps import ALL
 from lakehouse.accounts import ops_tables, releases
 from lakehouse.accounts.journal import flush
 from lakehouse.catalogue.pages import tables_of
 from lakehouse.errors import UsageError
+from lakehouse.store.lake import Lake
 from serving.bi.access import USER, password_of, users_file
 from serving.bi.server import Server
 from serving.reader import Reader
 from tests.integration.conftest import Promoted
 from tests.integration.test_releases import STEPS, deliver
 from tests.integration.test_releases import lake as lake
-from tests.integration.warehouse import lake_at, rows
+from tests.integration.warehouse import done, lake_at, rows, run
 
+ROOT = Path(__file__).parents[2]
 TABLES = [*tables_of(ALL).values(), *ops_tables.TABLES]
 PERSONAL = {table.name: {field.name for field in table.fields if field.personal} for table in TABLES}
 
@@ -119,12 +120,9 @@ def test_tools_find_schemas_tables_and_columns_with_their_meanings(
         found = {c["COLUMN_NAME"]: c["REMARKS"] for c in columns if f"{c['TABLE_SCHEM']}.{c['TABLE_NAME']}" == name}
         meant = {column: meaning for column, (_, meaning) in table.all_columns.items() if column not in PERSONAL[name]}
         assert found == meant
+    kpis = {view.name for view in server[0].views if view.name.startswith("kpi.")}
     by_sql = {f"{schema}.{name}" for schema, name, _ in client.rows("SHOW TABLES IN kpi")}
-    assert (
-        by_sql
-        == {name for name in tables if name.startswith("kpi.")}
-        == {v.name for v in server[0].views if v.name.startswith("kpi.")}
-    )
+    assert by_sql == {name for name in tables if name.startswith("kpi.")} == kpis
 
 
 def test_totals_are_those_that_delta_rs_reads(client: Client, shop_copy: Promoted) -> None:
@@ -242,3 +240,42 @@ def test_a_connection_keeps_its_release_and_a_new_one_sees_the_newest(
     other.close()
     assert after[0] < before[0]
     assert after[1] > before[1]
+
+
+def test_the_job_serves_a_warehouse_until_it_is_stopped(lake: Lake, tmp_path: Path) -> None:
+    job = [sys.executable, str(ROOT / "jobs" / "bi.py"), "--warehouse", str(lake.warehouse), "--port", "0"]
+    with subprocess.Popen(job, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        try:
+            told = said_until(process.stdout, "Release ")
+            (url,) = re.findall(r"jdbc:hive2://\S+", told)
+            (password,) = re.findall(r"password (\S+) \(told once\)", told)
+            beeline = [str(Path(pyspark.__file__).parent / "bin" / "beeline"), "-u", url, "-n", USER, "-p", password]
+            asked = ["-e", "!tables", "-e", "SELECT sum(amount) AS paid FROM silver.payments"]
+            options = ["--outputformat=csv2", "--showHeader=true"]
+            answer = subprocess.run([*beeline, *options, *asked], capture_output=True, text=True, check=True).stdout
+            assert ",silver,payments,VIEW," in answer
+            assert "\npaid\n4.000\n" in answer
+            done(run(lake, deliver(tmp_path / "in", 3), steps=STEPS))
+            assert "open connections keep the one before" in said_until(process.stdout, "Release ")
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert password_of(lake) is None
+
+
+def said_until(lines: Iterable[str], word: str) -> str:
+    told = ""
+    for line in lines:
+        told += line
+        if line.startswith(word):
+            return told
+    raise AssertionError(f"it ended without {word}: {told}")
+
+
+def test_without_a_release_or_a_free_port_it_says_so(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    with pytest.raises(UsageError, match="nothing was released yet"):
+        Server(lake_at(lake.spark, tmp_path / "new"), TABLES)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UsageError, match="choose another"):
+        Server(lake, TABLES, port=taken.getsockname()[1])

@@ -67,7 +67,7 @@ def test_events_are_sent_to_a_server(promoted: Promoted) -> None:
     taken: list[dict[str, object]] = []
 
     class Taking(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the interface's
+        def do_POST(self) -> None:
             taken.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(201)
             self.end_headers()
