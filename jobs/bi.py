@@ -3,12 +3,15 @@
 import time
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import click
+from rich.console import Console
 
 from jobs.steps import catalogued
 from lakehouse.accounts import ops_tables
 from lakehouse.catalogue.pages import tables_of
+from lakehouse.errors import LakehouseError
 from lakehouse.run import command, job
 from lakehouse.run.console import console, working
 from lakehouse.session import spark_session
@@ -42,13 +45,24 @@ def main(env: str, warehouse: Path | None, host: str, port: int, new_password: b
         screen.print("Passwords and rows travel unencrypted: let in only a network that you trust.", style="yellow")
     screen.print(_shown(server), markup=False)
     try:
-        while True:
-            time.sleep(LOOK_SECONDS)
-            if server.follow():
-                screen.print(f"{_shown(server)}; open connections keep the one before", markup=False)
+        _follow(server, screen)
     except KeyboardInterrupt:
         server.stop()
     return 0
+
+
+def _follow(server: Server, screen: Console) -> NoReturn:
+    """Look for new releases for ever. What is wrong with one is told once, and the one before stays."""
+    told = ""
+    while True:
+        time.sleep(LOOK_SECONDS)
+        try:
+            if server.follow():
+                screen.print(f"{_shown(server)}; open connections keep the one before", markup=False)
+        except LakehouseError as error:
+            if str(error) != told:
+                screen.print(f"warning: {error}", style="yellow", markup=False)
+            told = str(error)
 
 
 def _shown(server: Server) -> str:

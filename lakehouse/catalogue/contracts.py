@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from open_data_contract_standard.model import (
     CustomProperty,
@@ -81,7 +82,7 @@ def _object(table: Table) -> SchemaObject:
     required = {rule.columns[0] for rule in table.row_rules if rule.kind == "not_null" and rule.action != "warn"}
     columns = [_property(table, name, declared.get(name), name in required) for name in table.all_columns]
     rules = [_check(table, rule) for rule in table.row_rules if _is_of_stored(table, rule)]
-    unique = DataQuality(
+    unique = _quality(
         name="key.unique",
         description=f"{', '.join(table.key)} is unique",
         dimension="uniqueness",
@@ -138,7 +139,7 @@ def _is_of_stored(table: Table, rule: Rule) -> bool:
 
 def _check(table: Table, rule: Rule) -> DataQuality:
     """A rule of a row as SQL that counts the rows that break it."""
-    return DataQuality(
+    return _quality(
         name=rule.name,
         description=f"{rule.says}; otherwise the row {_BECOMES[rule.action]}",
         dimension="completeness" if rule.kind == "not_null" else "conformity",
@@ -153,4 +154,8 @@ def _check(table: Table, rule: Rule) -> DataQuality:
 def _of_batch(expectation: Expectation) -> DataQuality:
     """What holds for every batch on its way in, and cannot be asked of the table afterwards."""
     said = f"{expectation.says}; a batch for which it does not hold is not published"
-    return DataQuality(name=expectation.name, description=said, dimension="consistency", severity="error", type="text")
+    return _quality(name=expectation.name, description=said, dimension="consistency", severity="error", type="text")
+
+
+def _quality(**told: Any) -> DataQuality:
+    return DataQuality(**told)

@@ -158,8 +158,15 @@ def _event(
     inputs: list[InputDataset] | None = None,
     outputs: list[OutputDataset] | None = None,
 ) -> RunEvent:
-    told = {"inputs": inputs or [], "outputs": outputs or []}
-    return RunEvent(eventTime=at.isoformat(), producer=PRODUCER, run=run, job=job, eventType=state, **told)
+    return RunEvent(
+        eventTime=at.isoformat(),
+        producer=PRODUCER,
+        run=run,
+        job=job,
+        eventType=state,
+        inputs=inputs or [],
+        outputs=outputs or [],
+    )
 
 
 def _facets(table: str, version: int | None) -> dict[str, DatasetFacet]:

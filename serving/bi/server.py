@@ -12,10 +12,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+
 from lakehouse.accounts import releases
 from lakehouse.accounts.releases import Release
 from lakehouse.declare.table import Table
-from lakehouse.errors import UsageError
+from lakehouse.errors import LakehouseError, UsageError
+from lakehouse.store.damage import found_by_spark
 from lakehouse.store.lake import Lake
 from serving.bi.access import users_file
 from serving.bi.views import SCHEMAS, View, views
@@ -55,7 +59,10 @@ class Server:
         self._sessions = _service(_service(self._server, "SparkSQLCLIService"), "SparkSQLSessionManager")
 
     def follow(self) -> bool:
-        """Show a newer release to new connections, if there is one; whether there was."""
+        """Show a newer release to new connections, if there is one; whether there was.
+
+        Raises `LakehouseError` where it cannot be read; connections go on to see the one before.
+        """
         newest = releases.newest(self.lake)
         if newest is None or newest.versions == self.release.versions:
             return False
@@ -76,10 +83,15 @@ class Server:
         options.put("spark.sql.variable.substitute", "false")  # '${env:...}' would tell the server's environment
         session = self._jvm.org.apache.spark.sql.classic.SparkSession(self.lake.spark.sparkContext._jsc.sc(), options)
         made = views(self.lake, self._tables, release)
-        for schema, meaning in SCHEMAS.items():
-            session.sql(f"CREATE SCHEMA {schema} COMMENT '{meaning}'")
-        for view in made:
-            session.sql(view.ddl)
+        try:
+            for schema, meaning in SCHEMAS.items():
+                session.sql(f"CREATE SCHEMA {schema} COMMENT '{meaning}'")
+            for view in made:
+                session.sql(view.ddl)
+        except (Py4JError, PySparkException) as error:
+            raise found_by_spark(self.lake, error) or LakehouseError(
+                f"the release of {release.at:%Y-%m-%d %H:%M:%S} UTC cannot be shown: {str(error).splitlines()[0]}"
+            ) from error
         session.extensions().injectCheckRule(self._guard)
         self.views, self.release = made, release
         return session

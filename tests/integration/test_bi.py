@@ -242,6 +242,13 @@ def test_a_connection_keeps_its_release_and_a_new_one_sees_the_newest(
     assert after[1] > before[1]
 
 
+def test_a_new_password_ends_the_old_one(server: tuple[Server, str], shop_copy: Promoted) -> None:
+    new = password_of(shop_copy.lake, renew=True)
+    assert Client(server[0].port, new).rows("SELECT 1") == [(1,)]
+    with pytest.raises(Exception, match="Error validating the login"):
+        Client(server[0].port, server[1])
+
+
 def test_the_job_serves_a_warehouse_until_it_is_stopped(lake: Lake, tmp_path: Path) -> None:
     job = [sys.executable, str(ROOT / "jobs" / "bi.py"), "--warehouse", str(lake.warehouse), "--port", "0"]
     with subprocess.Popen(job, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
