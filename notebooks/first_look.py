@@ -8,7 +8,6 @@
 
 from gold import kpis
 from jobs.notebook import opened
-from serving import figures
 
 reader, shop, currency = opened(dbutils)
 mine = [shop, currency]

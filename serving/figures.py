@@ -5,11 +5,16 @@ A picture has one message. Values are plain sequences; money and shares are writ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
@@ -18,6 +23,7 @@ from matplotlib.ticker import FuncFormatter
 BLUE, ORANGE, GREEN, RED, VIOLET, GREY = "#2f6fb2", "#c8691c", "#3d8a53", "#b3372f", "#7a58a6", "#7b848d"
 COLOURS = (BLUE, ORANGE, GREEN, VIOLET, GREY, RED)
 """In the order of their use; each can be told from its neighbours in grey too."""
+_INK = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "xtick.labelcolor")
 WIDTH = 9.0
 Values = Sequence[Any]
 
@@ -35,6 +41,17 @@ def share(value: float, _: int = 0) -> str:
     return f"{value:.3g}%" if abs(value) < 0.01 and value else f"{value:.0%}"
 
 
+def written(value: Any) -> str:
+    """A value of a table as people read it: separators in numbers, few decimals, nothing where there is none."""
+    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.2f}" if isinstance(value, Decimal) or abs(value) >= 100 else f"{value:,.3g}"
+
+
 def over_time(
     days: Sequence[date],
     lines: Mapping[str, Values],
@@ -43,9 +60,10 @@ def over_time(
     *,
     bands: Mapping[str, tuple[Values, Values]] | None = None,
     since: date | None = None,
+    height: float = 3.4,
 ) -> Figure:
     """Lines over days, with bands around them, and a mark where what is known ends (`since`)."""
-    figure, panel = _panel(3.4)
+    figure, panel = _panel(height)
     for (name, (low, high)), colour in zip((bands or {}).items(), COLOURS, strict=False):
         panel.fill_between(days, _floats(low), _floats(high), color=colour, alpha=0.18, linewidth=0, label=name)
     for (name, values), colour in zip(lines.items(), COLOURS, strict=False):
@@ -56,17 +74,26 @@ def over_time(
     panel.xaxis.set_major_locator(locator)
     panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     _finish(panel, title, unit)
+    if panel.get_ylim()[0] > 0:  # a line that falls by a tenth must not look as if it fell to nothing
+        panel.set_ylim(bottom=0)
     if len(lines) + len(bands or {}) > 1:
-        panel.legend(frameon=False, fontsize=9, ncols=3, loc="upper left")
-        panel.margins(y=0.18)
+        panel.legend(frameon=False, fontsize=9, ncols=4, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2)
+        panel.set_title(panel.get_title(loc="left"), loc="left", fontsize=11, pad=24)
     return figure
 
 
 def bars(
-    names: Sequence[Any], values: Values, title: str, unit: str, *, marked: Sequence[bool] = (), written: Any = number
+    names: Sequence[Any],
+    values: Values,
+    title: str,
+    unit: str,
+    *,
+    marked: Sequence[bool] = (),
+    written: Any = number,
+    width: float = WIDTH,
 ) -> Figure:
     """One bar for each name, the first at the top, with its value; `marked` ones stand out."""
-    figure, panel = _panel(0.9 + 0.3 * len(names))
+    figure, panel = _panel(0.9 + 0.3 * len(names), width)
     shades = [ORANGE if mark else BLUE for mark in marked] or BLUE
     drawn = panel.barh([str(name) for name in names], _floats(values), color=shades, height=0.72)
     panel.bar_label(drawn, fmt=written, padding=4, fontsize=9)
@@ -151,8 +178,23 @@ def scatter(groups: Mapping[str, tuple[Values, Values]], title: str, x: str, y: 
     return figure
 
 
-def _panel(height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+@contextmanager
+def in_the_dark() -> Iterator[None]:
+    """Pictures made and written within are for a dark ground."""
+    with rc_context(dict.fromkeys(_INK, "#e8e6e1")):
+        yield
+
+
+def svg(figure: Figure) -> str:
+    """A picture as SVG on no ground of its own, the same for the same picture."""
+    held = io.StringIO()
+    with rc_context({"svg.hashsalt": "shoplake"}):
+        figure.savefig(held, format="svg", transparent=True, metadata={"Date": None})
+    return held.getvalue()
+
+
+def _panel(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
     panel = figure.subplots()
     panel.spines[["top", "right"]].set_visible(False)
     return figure, panel

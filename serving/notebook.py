@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +25,7 @@ from matplotlib.figure import Figure
 
 from lakehouse import catalogue
 from lakehouse.errors import LakehouseError, UsageError
+from serving import figures
 
 HEADER, SEPARATOR, MAGIC, TEXT = "# Databricks notebook source", "# COMMAND ----------", "# MAGIC", "%md"
 SHOWN = 50
@@ -183,17 +183,6 @@ def _told(figure: Figure) -> str:
     return "; ".join(filter(None, titles))
 
 
-def written(value: Any) -> str:
-    """A value of a table as people read it: separators in numbers, few decimals, nothing where there is none."""
-    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
-        return ""
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:,.2f}" if isinstance(value, Decimal) or abs(value) >= 100 else f"{value:,.3g}"
-
-
 @cache
 def _markdown() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -209,5 +198,5 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["written"] = written
+    made.filters["written"] = figures.written
     return made
