@@ -7,6 +7,10 @@ whatever became of the order. So for any set of lines:
 
     net_revenue = gross_sales + cancelled_amount
     line_amount = gross_sales + cancelled_amount - status_cancelled_amount + charges_amount
+    margin      = costed_revenue less what its pieces cost the shop
+
+A piece costs what the catalogue said on the day of the sale, in the shop's own currency: of lines in another currency,
+and of products whose cost is not stated, it is unknown, and `costed_revenue` says how much of the revenue is left.
 """
 
 from __future__ import annotations
@@ -16,11 +20,14 @@ from pyspark.sql import functions as F
 
 from gold.vocabulary import at_least_zero, at_most_zero, count, law, money
 from lakehouse.declare.rules import Rule
-from lakehouse.declare.table import Field, Filter
+from lakehouse.declare.table import MONEY, Field, Filter
 from silver.orders import UNDONE_STATUSES
 
 ORDER_OF_LINE = {"shop_id": "shop_id", "order_id": "order_id"}
 """How lines join their order: a status that changes reaches the days of all lines of the order, not only its own."""
+
+SHOP_OF_LINE = {"shop_id": "shop_id"}
+"""How lines join their shop."""
 
 PRODUCT_SALE = "item_type = 'product' AND line_type = 'sale'"
 PRODUCT_CANCELLATION = "item_type = 'product' AND line_type IN ('cancellation', 'refund')"
@@ -38,6 +45,7 @@ NOT_A_PRODUCT = Filter("not_a_product", "(item_type = 'product') IS NOT TRUE")
 NOT_A_PRODUCT_SALE = Filter("not_a_product_sale", f"({PRODUCT_SALE} OR {PRODUCT_CANCELLATION}) IS NOT TRUE")
 NO_CUSTOMER = Filter("no_customer", "customer_id IS NULL")
 
+_COUNTS = "kind IN ('sale', 'cancellation') AND NOT is_undone"
 _CHARGES = "('shipping', 'fee', 'discount', 'adjustment', 'other')"
 
 
@@ -87,7 +95,7 @@ MEASURES: tuple[tuple[Field, str], ...] = (
     ),
     (
         money("net_revenue", "gross_sales + cancelled_amount"),
-        _sum("amount", "kind IN ('sale', 'cancellation') AND NOT is_undone"),
+        _sum("amount", _COUNTS),
     ),
     (
         money(
@@ -95,6 +103,19 @@ MEASURES: tuple[tuple[Field, str], ...] = (
             "the part of cancelled_amount without a line: product lines of cancelled or returned orders taken off",
         ),
         "-" + _sum("amount", "is_undone"),
+    ),
+    (
+        money("costed_revenue", "the part of net_revenue that is of lines whose unit cost is known"),
+        _sum("amount", f"{_COUNTS} AND cost IS NOT NULL"),
+    ),
+    (
+        Field(
+            "margin",
+            MONEY,
+            "costed_revenue less the unit costs of its pieces on the day of the sale; null where no cost is known",
+            "currency of the row",
+        ),
+        f"sum(amount - cost) FILTER (WHERE {_COUNTS} AND cost IS NOT NULL)",
     ),
     (
         money("charges_amount", "lines that are neither product sale nor product cancellation, with their sign"),
@@ -125,7 +146,7 @@ CANCELLED_ORDERS_LAW = law(
     "orders",
 )
 
-LAWS: tuple[Rule, ...] = (
+AMOUNT_LAWS: tuple[Rule, ...] = (
     law(
         "net_revenue.law",
         "net_revenue must be gross_sales + cancelled_amount",
@@ -144,8 +165,16 @@ LAWS: tuple[Rule, ...] = (
         "status_cancelled_amount",
         "charges_amount",
     ),
-    CANCELLED_ORDERS_LAW,
+    law(
+        "margin.law",
+        "where no cost is known, there must be no costed_revenue",
+        "margin IS NOT NULL OR costed_revenue = 0",
+        "margin",
+        "costed_revenue",
+    ),
 )
+
+LAWS: tuple[Rule, ...] = (*AMOUNT_LAWS, CANCELLED_ORDERS_LAW)
 
 CHARGES_LAW = law(
     "charges_amount.law",
@@ -159,13 +188,22 @@ CHARGES_LAW = law(
 def measured(order_lines: DataFrame, orders: DataFrame) -> DataFrame:
     """The lines with `kind`, and whether each `is_undone` (product line of a cancelled or returned order) or `is_kept`.
 
-    A line is kept that is the sale of a product and still counts.
+    A line is kept that is the sale of a product and still counts. `order_status`, `channel` and `cancel_reason` are
+    those of its order.
     """
-    status = orders.select("shop_id", "order_id", F.col("status").alias("order_status"))
-    lines = order_lines.join(status, ["shop_id", "order_id"], "left").withColumn("kind", F.expr(KIND))
+    status = F.col("status").alias("order_status")
+    heads = orders.select("shop_id", "order_id", status, "channel", "cancel_reason")
+    lines = order_lines.join(heads, ["shop_id", "order_id"], "left").withColumn("kind", F.expr(KIND))
     is_product = F.col("kind").isin("sale", "cancellation")
     is_undone = is_product & F.coalesce(F.col("order_status").isin(*UNDONE_STATUSES), F.lit(False))
     return lines.withColumns({"is_undone": is_undone, "is_kept": (F.col("kind") == "sale") & ~is_undone})
+
+
+def costed(lines: DataFrame, shops: DataFrame) -> DataFrame:
+    """The lines with what their pieces `cost`, in the currency of the line; null where that is not known."""
+    own = shops.select("shop_id", F.col("currency").alias("shop_currency"))
+    cost = F.when(F.col("currency") == F.col("shop_currency"), F.col("quantity") * F.col("unit_cost"))
+    return lines.join(F.broadcast(own), "shop_id", "left").withColumn("cost", cost).drop("shop_currency")
 
 
 def aggregated(measures: tuple[tuple[Field, str], ...]) -> list[Column]:

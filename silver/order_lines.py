@@ -69,6 +69,12 @@ TABLE = Table(
             "without pieces, the unit_price",
             "currency",
         ),
+        Field(
+            "unit_cost",
+            MONEY,
+            "cost of a piece to the shop by the version of the product that held at the sale; null where none tells it",
+            "shop's currency",
+        ),
         CURRENCY,
         COUNTRY,
         COUNTRY_CODE,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from gold.measures import LAWS, MEASURES, ORDER_OF_LINE, aggregated, measured
+from gold.measures import LAWS, MEASURES, ORDER_OF_LINE, SHOP_OF_LINE, aggregated, costed, measured
+from gold.sales import shops as gold_shops
 from gold.vocabulary import CURRENCY, SHOP, as_declared, key
 from lakehouse.declare.table import Field, Read, Step, Table
 from silver import order_lines as silver_order_lines
@@ -32,10 +33,10 @@ TABLE = Table(
 )
 
 
-def build(order_lines: DataFrame, orders: DataFrame) -> DataFrame:
+def build(order_lines: DataFrame, orders: DataFrame, shops: DataFrame) -> DataFrame:
     """Sum the day's lines of each country by what they are."""
     days = (
-        measured(order_lines, orders)
+        costed(measured(order_lines, orders), shops)
         .withColumn("country", F.coalesce("country", F.lit(UNKNOWN_NAME)))
         .groupBy("shop_id", "country", "sold_on", "currency")
     )
@@ -48,6 +49,7 @@ STEP = Step(
     reads=(
         Read(silver_order_lines.TABLE, groups={"shop_id": "shop_id", "sold_on": "sold_on"}),
         Read(silver_orders.TABLE, joins=ORDER_OF_LINE),
+        Read(gold_shops.TABLE, joins=SHOP_OF_LINE),
     ),
     recompute=("shop_id", "sold_on"),
     amount="amount",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from gold.measures import LAWS, MEASURES, NOT_A_PRODUCT, ORDER_OF_LINE, aggregated, measured
+from gold.measures import LAWS, MEASURES, NOT_A_PRODUCT, ORDER_OF_LINE, SHOP_OF_LINE, aggregated, costed, measured
+from gold.sales import shops as gold_shops
 from gold.vocabulary import CURRENCY, SHOP, as_declared, key
 from lakehouse.declare.table import Field, Read, Step, Table
 from silver import order_lines as silver_order_lines
@@ -32,12 +33,12 @@ TABLE = Table(
 )
 
 
-def build(order_lines: DataFrame, orders: DataFrame) -> DataFrame:
+def build(order_lines: DataFrame, orders: DataFrame, shops: DataFrame) -> DataFrame:
     """Sum the month's lines of each product by what they are."""
     # The text as the last tie-breaker makes the choice the same in every run.
     newest = F.expr("max_by(description, struct(sold_at, description)) FILTER (WHERE description IS NOT NULL)")
     months = (
-        measured(order_lines, orders)
+        costed(measured(order_lines, orders), shops)
         .withColumn("sold_month", F.trunc("sold_on", "MM"))
         .groupBy("shop_id", "product_id", "sold_month", "currency")
     )
@@ -50,6 +51,7 @@ STEP = Step(
     reads=(
         Read(silver_order_lines.TABLE, groups={"shop_id": "shop_id", "sold_month": "trunc(sold_on, 'MM')"}),
         Read(silver_orders.TABLE, joins=ORDER_OF_LINE),
+        Read(gold_shops.TABLE, joins=SHOP_OF_LINE),
     ),
     recompute=("shop_id", "sold_month"),
     filters=(NOT_A_PRODUCT,),

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame
 
-from gold.measures import CHARGES, CHARGES_LAW, LAWS, MEASURES, ORDER_OF_LINE, aggregated, measured
+from gold.measures import (
+    CHARGES,
+    CHARGES_LAW,
+    LAWS,
+    MEASURES,
+    ORDER_OF_LINE,
+    SHOP_OF_LINE,
+    aggregated,
+    costed,
+    measured,
+)
+from gold.sales import shops as gold_shops
 from gold.vocabulary import CURRENCY, SHOP, as_declared, key
 from lakehouse.declare.table import Read, Step, Table
 from silver import order_lines as silver_order_lines
@@ -28,9 +39,9 @@ TABLE = Table(
 )
 
 
-def build(order_lines: DataFrame, orders: DataFrame) -> DataFrame:
+def build(order_lines: DataFrame, orders: DataFrame, shops: DataFrame) -> DataFrame:
     """Sum the day's lines by what they are."""
-    days = measured(order_lines, orders).groupBy("shop_id", "sold_on", "currency")
+    days = costed(measured(order_lines, orders), shops).groupBy("shop_id", "sold_on", "currency")
     return as_declared(days.agg(*aggregated((*MEASURES, *CHARGES))), TABLE)
 
 
@@ -40,6 +51,7 @@ STEP = Step(
     reads=(
         Read(silver_order_lines.TABLE, groups={"shop_id": "shop_id", "sold_on": "sold_on"}),
         Read(silver_orders.TABLE, joins=ORDER_OF_LINE),
+        Read(gold_shops.TABLE, joins=SHOP_OF_LINE),
     ),
     recompute=("shop_id", "sold_on"),
     amount="amount",

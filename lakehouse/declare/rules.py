@@ -100,7 +100,7 @@ def between(low: Limit = None, high: Limit = None, *, strict: bool = False, acti
         f"{column}.between",
         (column,),
         f"{column} must be {kind} {limits}",
-        " AND ".join(f"{column} {sign} {_literal(limit)}" for sign, limit in bounds if limit is not None),
+        " AND ".join(f"{column} {sign} {literal(limit)}" for sign, limit in bounds if limit is not None),
         action,
     )
 
@@ -111,7 +111,7 @@ def one_of(values: Sequence[str], action: Action = "quarantine") -> Check:
         f"{column}.one_of",
         (column,),
         f"{column} must be one of {', '.join(values)}",
-        f"{column} IN ({', '.join(map(_literal, values))})",
+        f"{column} IN ({', '.join(map(literal, values))})",
         action,
         "one_of",
     )
@@ -119,7 +119,7 @@ def one_of(values: Sequence[str], action: Action = "quarantine") -> Check:
 
 def matches(regex: str, what: str, action: Action = "quarantine") -> Check:
     """The text matches a regular expression; `what` says it in words ("an e-mail address")."""
-    truth = f"regexp_like({{}}, {_literal(regex)})"
+    truth = f"regexp_like({{}}, {literal(regex)})"
     return lambda column: Rule(
         f"{column}.matches", (column,), f"{column} must be {what}", truth.replace("{}", column, 1), action
     )
@@ -153,7 +153,7 @@ def holds(name: str, columns: tuple[str, ...], says: str, truth: str, action: Ac
     return Rule(name, columns, says, truth, action)
 
 
-def _literal(value: str | Limit) -> str:
+def literal(value: str | Limit) -> str:
     """A value as SQL that every engine reads alike."""
     if isinstance(value, str):
         if "\\" in value or "'" in value:

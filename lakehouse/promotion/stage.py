@@ -39,7 +39,7 @@ from lakehouse.promotion.staged import (
 from lakehouse.store import delta, log, parquet_files
 from lakehouse.store.lake import Lake
 
-READING = "reading", "2"
+READING = "reading", "3"
 """Under the first a step notes the second: how this version reads rows. It is raised where the same rows would be built
 otherwise than before, and every step then builds all of its rows again."""
 

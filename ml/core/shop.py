@@ -56,8 +56,11 @@ def in_main_currency(order_lines: DataFrame) -> DataFrame:
 
 
 def listings(products: DataFrame) -> DataFrame:
-    """What the newest version of each product says: `product_id`, `is_active` (null where a feed does not say)."""
-    return products.groupBy("product_id").agg(F.max_by("is_active", "__START_AT").alias("is_active"))
+    """What the newest version of each product says: `product_id`, `is_active` (null where a feed does not say), and
+    from whom, and for how much, the shop has it: `supplier_id`, `unit_cost`.
+    """
+    said = ("is_active", "supplier_id", "unit_cost")
+    return products.groupBy("product_id").agg(*(F.max_by(name, "__START_AT").alias(name) for name in said))
 
 
 def why_not_sold(products: DataFrame, stock_levels: DataFrame) -> DataFrame:

@@ -136,6 +136,7 @@ def order_lines(online_retail: DataFrame) -> DataFrame:
             "item_type": item_type(F.col("product_id")),
             "line_type": _line_type(),
             "promotion_id": F.lit(None).cast("string"),
+            "unit_cost": F.lit(None).cast(MONEY),
         }
     )
     return _restated(_numbered(lines))

@@ -84,7 +84,7 @@ def order_lines(shop_order_lines: DataFrame, products: DataFrame, shop_orders: D
         discount=signed,
     )
     is_refund = (F.col("quantity") == 0) & (F.col("unit_price") < 0)
-    lines = _categorised(lines, products).withColumns(
+    lines = _of_products(lines, products).withColumns(
         {
             "sold_on": local_day(F.col("sold_at"), TIMEZONE),
             "description": F.lit(None).cast("string"),
@@ -98,14 +98,26 @@ def order_lines(shop_order_lines: DataFrame, products: DataFrame, shop_orders: D
     return _restated(lines, shop_orders)
 
 
-def _categorised(lines: DataFrame, products: DataFrame) -> DataFrame:
-    """What a line is of: goods, unless its product's category says that it is postage, a gift card or the like."""
+def _of_products(lines: DataFrame, products: DataFrame) -> DataFrame:
+    """What a line is of: goods, unless its product's category says that it is postage, a gift card or the like; and
+    what a piece cost when it was sold.
+    """
     kind = F.lit(None).cast("string")
     for name, categories in _ITEM_TYPES.items():
         kind = F.coalesce(kind, F.when(F.lower(F.trim("category")).isin(list(categories)), name))
-    current = products.where("__END_AT IS NULL").select("shop_id", "product_id", kind.alias("_kind"))
-    known = lines.join(current, ["shop_id", "product_id"], "left")
-    return known.withColumn("item_type", F.coalesce("_kind", F.lit("product"))).drop("_kind")
+    version = F.struct("__START_AT", "__END_AT", "unit_cost")
+    known = products.groupBy("shop_id", "product_id").agg(
+        F.max(F.when(F.col("__END_AT").isNull(), kind)).alias("_kind"),
+        F.collect_list(F.when(F.col("unit_cost").isNotNull(), version)).alias("_costs"),
+    )
+    at_sale = "filter(_costs, v -> sold_at >= v.__START_AT AND (v.__END_AT IS NULL OR sold_at < v.__END_AT))"
+    return (
+        lines.join(known, ["shop_id", "product_id"], "left")
+        .withColumns(
+            {"item_type": F.coalesce("_kind", F.lit("product")), "unit_cost": F.expr(f"get({at_sale}, 0).unit_cost")}
+        )
+        .drop("_kind", "_costs")
+    )
 
 
 def _restated(lines: DataFrame, shop_orders: DataFrame) -> DataFrame:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pyspark.sql import DataFrame
 
-from gold.sales import sales_by_country, sales_by_product, sales_daily
+from gold.sales import sales_by_country, sales_by_product, sales_daily, shops
 from silver import order_lines, orders
 
 Given = Callable[..., DataFrame]
@@ -41,7 +41,7 @@ ORDERS = """
 
 
 def test_a_day_adds_up_from_gross_sales_to_net_revenue(given: Given, shown: Shown) -> None:
-    days = sales_daily.build(given(order_lines.TABLE, LINES), given(orders.TABLE, ORDERS))
+    days = sales_daily.build(given(order_lines.TABLE, LINES), given(orders.TABLE, ORDERS), given(shops.TABLE))
     shown(
         days,
         """
@@ -64,7 +64,7 @@ def test_a_day_adds_up_from_gross_sales_to_net_revenue(given: Given, shown: Show
 
 
 def test_what_is_not_a_product_is_a_charge_of_its_kind(given: Given, shown: Shown) -> None:
-    days = sales_daily.build(given(order_lines.TABLE, LINES), given(orders.TABLE, ORDERS))
+    days = sales_daily.build(given(order_lines.TABLE, LINES), given(orders.TABLE, ORDERS), given(shops.TABLE))
     columns = (
         "charges_amount  shipping_amount  fee_amount  discount_amount  adjustment_amount  other_amount  line_amount"
     )
@@ -89,7 +89,7 @@ def test_an_order_that_came_back_counts_for_nothing_even_if_it_has_credit_lines(
         """,
     )
     shown(
-        sales_daily.build(lines, given(orders.TABLE, "order_id status\n1 returned")),
+        sales_daily.build(lines, given(orders.TABLE, "order_id status\n1 returned"), given(shops.TABLE)),
         """
         gross_sales  cancelled_amount  status_cancelled_amount  net_revenue  cancelled_units  line_amount
         20.00        -20.00            -15.00                   0.00         -4               15.00
@@ -98,7 +98,7 @@ def test_an_order_that_came_back_counts_for_nothing_even_if_it_has_credit_lines(
 
 
 def test_without_known_orders_no_sale_is_undone(given: Given, shown: Shown) -> None:
-    days = sales_daily.build(given(order_lines.TABLE, LINES), given(orders.TABLE))
+    days = sales_daily.build(given(order_lines.TABLE, LINES), given(orders.TABLE), given(shops.TABLE))
     shown(
         days.where("shop_id = 's' AND sold_on = '2024-03-01'"),
         """
@@ -111,7 +111,7 @@ def test_without_known_orders_no_sale_is_undone(given: Given, shown: Shown) -> N
 def test_a_product_is_summed_by_month_under_its_newest_name(given: Given, shown: Shown) -> None:
     lines = given(order_lines.TABLE, LINES).where("item_type = 'product'")
     shown(
-        sales_by_product.build(lines, given(orders.TABLE, ORDERS)),
+        sales_by_product.build(lines, given(orders.TABLE, ORDERS), given(shops.TABLE)),
         """
         shop_id  product_id  sold_month  product_name  lines  units  gross_sales  cancelled_amount  charges_amount
         s        MUG         2024-03-01  cup           6      8      41.00        -30.00            0.00
@@ -123,7 +123,7 @@ def test_a_product_is_summed_by_month_under_its_newest_name(given: Given, shown:
 
 def test_a_country_is_summed_by_day_and_an_unknown_one_has_a_name(given: Given, shown: Shown) -> None:
     shown(
-        sales_by_country.build(given(order_lines.TABLE, LINES), given(orders.TABLE, ORDERS)),
+        sales_by_country.build(given(order_lines.TABLE, LINES), given(orders.TABLE, ORDERS), given(shops.TABLE)),
         """
         shop_id  country      sold_on     lines  orders  net_revenue  charges_amount  line_amount
         s        Germany      2024-03-01  5      1       14.50        -96.00          -81.50
@@ -144,5 +144,5 @@ def test_two_currencies_of_a_day_are_never_added(given: Given) -> None:
         2         2024-03-01  10.00   EUR
         """,
     )
-    days = sales_daily.build(lines, given(orders.TABLE))
+    days = sales_daily.build(lines, given(orders.TABLE), given(shops.TABLE))
     assert {(row.currency, int(row.net_revenue)) for row in days.collect()} == {("GBP", 10), ("EUR", 10)}

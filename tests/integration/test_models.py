@@ -389,7 +389,31 @@ def test_every_family_is_served_by_its_baseline_from_the_first_day(promoted: Pro
         "no model beats the seasonal naive forecast yet"
     }
     assert {row["product_id"] for row in rows(lake.warehouse, "gold.inventory_plan")} == products
-    assert len(rows(lake.warehouse, "gold.revenue_forecast")) == 7
+    days = rows(lake.warehouse, "gold.revenue_forecast")
+    assert len(days) == 7
+    (month,) = rows(lake.warehouse, "gold.revenue_forecast_monthly")
+    sold = [row for row in rows(lake.warehouse, "gold.sales_daily") if row["sold_on"] >= month["sold_month"]]
+    assert month["known_revenue"] == sum(row["net_revenue"] for row in sold)
+    assert month["mean"] == pytest.approx(float(month["known_revenue"]) + sum(day["mean"] for day in days))
+    assert month["q90"] - month["mean"] < sum(day["q90"] - day["mean"] for day in days)
+    assert (month["through_on"], month["is_whole"]) == (max(day["sold_on"] for day in days), False)
+    orders_now = [row for row in rows(lake.warehouse, "gold.inventory_plan") if row["order_quantity"]]
+    assert orders_now
+    assert all(row["order_value"] == row["order_quantity"] * row["unit_cost"] for row in orders_now)
+    assert {row["currency"] for row in orders_now} == {"EUR"}
+    assert all(row["supplier_id"] for row in orders_now)
+    agreed = {
+        row["customer_id"]
+        for row in rows(lake.warehouse, "silver.customers")
+        if row["__END_AT"] is None and row["marketing_consent"]
+    }
+    mailed = rows(lake.warehouse, "gold.mail_targets")
+    assert {row["customer_id"] for row in mailed} == agreed
+    bought = {row["customer_id"]: row for row in rows(lake.warehouse, "gold.customers")}
+    assert {row["customer_id"] for row in mailed if row["reason"] == "first order"} == {
+        name for name in agreed if not bought[name]["orders"]
+    }
+    assert all(bought[row["customer_id"]]["orders"] == 1 for row in mailed if row["reason"] == "second order")
     for account in accounts(lake.warehouse):
         assert set(differences(account).values()) == {0}, account["table"]
     shutil.rmtree(lake.warehouse)
