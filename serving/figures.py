@@ -77,8 +77,7 @@ def over_time(
     if panel.get_ylim()[0] > 0:  # a line that falls by a tenth must not look as if it fell to nothing
         panel.set_ylim(bottom=0)
     if len(lines) + len(bands or {}) > 1:
-        panel.legend(frameon=False, fontsize=9, ncols=4, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2)
-        panel.set_title(panel.get_title(loc="left"), loc="left", fontsize=11, pad=24)
+        _legend_above(panel)
     return figure
 
 
@@ -112,13 +111,23 @@ def stacked(
         panel.barh([str(each) for each in names], _floats(values), left=left, color=colour, height=0.72, label=name)
         left += _floats(values)
     _lying(panel, title, unit, written)
-    panel.legend(
-        frameon=False,
-        fontsize=9,
-        ncols=len(parts),
-        loc="lower left",
-        bbox_to_anchor=(0, -0.02 - 1.1 / (1 + 0.3 * len(names))),
-    )
+    _legend_above(panel)
+    return figure
+
+
+def beside(names: Sequence[Any], values: Mapping[str, Values], title: str, unit: str) -> Figure:
+    """Several bars for each name, one under the other."""
+    figure, panel = _panel(1.2 + 0.25 * len(names) * len(values))
+    thick = 0.8 / len(values)
+    for place, ((name, own), colour) in enumerate(zip(values.items(), COLOURS, strict=False)):
+        at = np.arange(len(names)) + (place - (len(values) - 1) / 2) * thick
+        panel.bar_label(
+            panel.barh(at, _floats(own), thick, color=colour, label=name), fmt=number, padding=4, fontsize=9
+        )
+    panel.set_yticks(range(len(names)), [str(name) for name in names])
+    panel.margins(x=0.13)
+    _lying(panel, title, unit, number)
+    _legend_above(panel)
     return figure
 
 
@@ -209,6 +218,11 @@ def _lying(panel: Axes, title: str, unit: str, written: Callable[[float, int], s
     panel.tick_params(axis="y", length=0)
     panel.grid(axis="x", alpha=0.25, linewidth=0.6)
     panel.set_axisbelow(True)
+
+
+def _legend_above(panel: Axes) -> None:
+    panel.legend(frameon=False, fontsize=9, ncols=4, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2)
+    panel.set_title(panel.get_title(loc="left"), loc="left", fontsize=11, pad=24)
 
 
 def _finish(panel: Axes, title: str, unit: str) -> None:

@@ -33,7 +33,8 @@ _PRODUCTS = """
 """
 _COUNTRIES = """
     SELECT country AS name, sum(net_revenue) AS value FROM gold.sales_by_country
-    WHERE shop_id = ? AND currency = ? AND date_trunc('month', sold_on) = ? GROUP BY ALL ORDER BY value DESC, name LIMIT ?
+    WHERE shop_id = ? AND currency = ? AND date_trunc('month', sold_on) = ?
+    GROUP BY ALL ORDER BY value DESC, name LIMIT ?
 """
 _BEST = {"products": _PRODUCTS, "countries": _COUNTRIES}
 
