@@ -21,6 +21,7 @@ JOBS = {
     "quarantine": "list, show and resubmit refused rows",
     "files": "list delivered files, withdraw or restore one, write their list again from bronze",
     "report": "write the catalogue: tables, lineage, ledger",
+    "notebook": "run a notebook on a warehouse and write it as a page; or list them",
     "make-shop": "make a synthetic shop",
     "demo": "make a small shop and run everything on it",
 }

@@ -95,7 +95,8 @@ product = (
 )
 demand = reader.frame(
     """
-    SELECT demand_on AS day, sum(quantity)::DOUBLE AS known, NULL AS mean, NULL AS q10, NULL AS q90 FROM gold.demand_daily
+    SELECT demand_on AS day, sum(quantity)::DOUBLE AS known, NULL AS mean, NULL AS q10, NULL AS q90
+    FROM gold.demand_daily
     WHERE shop_id = $1 AND product_id = $2 AND demand_on > $3::DATE - INTERVAL 90 DAYS GROUP BY ALL
     UNION ALL
     SELECT period_on, NULL, mean, q10, q90 FROM gold.demand_forecast

@@ -99,8 +99,8 @@ display(verdicts.to_pandas())
 display(
     reader.frame(
         """
-        SELECT at, "table", if(is_warning, 'warned', 'blocked') AS verdict, says, failing_rows, observed
-        FROM ops.gate_results WHERE NOT passed ORDER BY is_warning, at DESC, "table" LIMIT 30
+        SELECT "at", "table", if(is_warning, 'warned', 'blocked') AS verdict, says, failing_rows, observed
+        FROM ops.gate_results WHERE NOT passed ORDER BY is_warning, "at" DESC, "table" LIMIT 30
         """
     ).to_pandas()
 )
