@@ -89,7 +89,7 @@ display(
 products = reader.frame(
     """
     SELECT coalesce(p.name, s.product_id) AS product, any_value(p.category) AS category, sum(s.net_revenue) AS revenue,
-           sum(s.units + s.cancelled_units) AS units
+           sum(s.units + s.cancelled_units)::BIGINT AS units
     FROM gold.sales_by_product s LEFT JOIN gold.products p USING (shop_id, product_id)
     WHERE s.shop_id = ? AND s.currency = ?
       AND s.sold_month > (

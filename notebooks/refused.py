@@ -90,8 +90,9 @@ for found in [each for each in waiting if each.table not in private][:10]:
 
 verdicts = reader.frame(
     """
-    SELECT count(DISTINCT batch_id) AS batches, count(*) AS expectations, count_if(passed) AS passed,
-           count_if(NOT passed AND is_warning) AS warned, count_if(NOT passed AND NOT is_warning) AS failed
+    SELECT count(DISTINCT batch_id) AS batches, count(*) AS expectations, count_if(passed)::BIGINT AS passed,
+           count_if(NOT passed AND is_warning)::BIGINT AS warned,
+           count_if(NOT passed AND NOT is_warning)::BIGINT AS failed
     FROM ops.gate_results
     """
 )
