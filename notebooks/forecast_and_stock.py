@@ -162,8 +162,9 @@ else:
 
 orders = reader.frame(
     """
-    SELECT coalesce(supplier_id, '(not stated)') AS supplier, count(*) AS products, sum(order_quantity)::BIGINT AS pieces,
-           sum(order_value) AS value, count_if(order_value IS NULL)::BIGINT AS without_cost
+    SELECT coalesce(supplier_id, '(not stated)') AS supplier, count(*) AS products,
+           sum(order_quantity)::BIGINT AS pieces, sum(order_value) AS value,
+           count_if(order_value IS NULL)::BIGINT AS without_cost
     FROM gold.inventory_plan WHERE shop_id = ? AND order_quantity > 0 GROUP BY ALL ORDER BY value DESC NULLS LAST, ALL
     """,
     [shop],

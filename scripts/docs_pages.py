@@ -80,7 +80,8 @@ def table_page(table: Table, steps: Sequence[Step], tables: dict[str, Table]) ->
     facts += [("Made from", source) for step in own if (source := _sources(step, tables))]
     facts += [("Read by", ", ".join(_link(name, tables) for name in sorted(readers)))] if readers else []
     facts += [("Money accounted for", _names((table.amount,)))] if table.amount else []
-    lines = [f"# {table.name}", "", _text(table.meaning), "", *_grid(("", ""), facts), "", "## Columns", ""]
+    told = [f"- **{what}**: {fact}" for what, fact in facts]
+    lines = [f"# {table.name}", "", _text(table.meaning), "", *told, "", "## Columns", ""]
     lines += _grid(("column", "type", "meaning", "unit", "rules"), _columns(table))
     wide = [(_names((rule.name,)), _rule(rule)) for rule in table.row_rules if len(rule.columns) > 1]
     wide += [(_names((each.name,)), f"{_text(each.says)} ({ACTIONS['fail']})") for each in table.expectations]

@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from gold import kpis
 from lakehouse.catalogue.pages import Chart
 from serving import figures
 from serving.reader import Reader
@@ -17,19 +18,17 @@ SHOPS, BEST = 2, 8
 """The shops that are shown, by order lines; and how many products or countries."""
 DAYS = 120
 """Of so many days each is drawn; of more, their months."""
-READ = ("gold.kpi_daily", "gold.sales_by_product", "gold.sales_by_country")
+REVENUE = kpis.named("net_revenue")
+READ = (REVENUE.table.name, "gold.products", "gold.sales_by_product", "gold.sales_by_country")
 
-_SHOPS = """
-    SELECT shop_id, currency, min(kpi_on) AS first_on, max(kpi_on) AS last_on FROM gold.kpi_daily
-    WHERE lines > 0 GROUP BY ALL ORDER BY sum(lines) DESC LIMIT ?
-"""
-_REVENUE = """
-    SELECT CAST(date_trunc(?, kpi_on) AS DATE) AS day, sum(net_revenue) AS value FROM gold.kpi_daily
-    WHERE shop_id = ? AND currency = ? AND lines > 0 GROUP BY ALL ORDER BY ALL
+_SHOPS = f"""
+    SELECT shop_id, currency, min({REVENUE.on}) AS first_on, max({REVENUE.on}) AS last_on FROM {REVENUE.table.name}
+    WHERE currency IS NOT NULL GROUP BY ALL ORDER BY sum(lines) DESC LIMIT ?
 """
 _PRODUCTS = """
-    SELECT coalesce(product_name, product_id) AS name, sum(net_revenue) AS value FROM gold.sales_by_product
-    WHERE shop_id = ? AND currency = ? AND sold_month = ? GROUP BY ALL ORDER BY value DESC, name LIMIT ?
+    SELECT coalesce(p.name, s.product_id) AS name, sum(s.net_revenue) AS value
+    FROM gold.sales_by_product s LEFT JOIN gold.products p USING (shop_id, product_id)
+    WHERE s.shop_id = ? AND s.currency = ? AND s.sold_month = ? GROUP BY ALL ORDER BY value DESC, name LIMIT ?
 """
 _COUNTRIES = """
     SELECT country AS name, sum(net_revenue) AS value FROM gold.sales_by_country
@@ -52,26 +51,22 @@ def _of_shop(reader: Reader, shop_id: str, currency: str, first_on: date, last_o
     is_over = (last_on + timedelta(1)).day == 1
     before = (this - timedelta(1)).replace(day=1)
     month = this if is_over or before < first_on else before
-    months = {row["day"]: row["value"] for row in reader.rows(_REVENUE, ["month", shop_id, currency])}
+    months = _revenue(reader, "month", shop_id, currency)
     by_day = (last_on - first_on).days < DAYS
-    shown = (
-        reader.rows(_REVENUE, ["day", shop_id, currency])
-        if by_day
-        else [{"day": day, "value": value} for day, value in months.items() if day <= month]
-    )
+    shown = _revenue(reader, "day", shop_id, currency) if by_day else {d: v for d, v in months.items() if d <= month}
     yield _chart(
         f"{shop_id}: net revenue by {'day' if by_day else 'month'}",
         _compared(months, month, first_on, currency),
         partial(
             figures.over_time,
-            [row["day"] for row in shown],
-            {"net revenue": [row["value"] for row in shown]},
+            list(shown),
+            {"net revenue": list(shown.values())},
             "",
             currency,
             height=2.6,
         ),
         ("day" if by_day else "month", f"net revenue, {currency}"),
-        [(row["day"], row["value"]) for row in shown],
+        list(shown.items()),
         is_wide=True,
     )
     for what, sql in _BEST.items():
@@ -91,6 +86,14 @@ def _of_shop(reader: Reader, shop_id: str, currency: str, first_on: date, last_o
             (what, f"net revenue, {currency}"),
             [(row["name"], row["value"]) for row in best],
         )
+
+
+def _revenue(reader: Reader, period: kpis.Period, shop: str, currency: str) -> dict[date, Any]:
+    """Net revenue by the first day of each period."""
+    found = reader.rows(
+        f"FROM ({kpis.by_period(REVENUE, period, shop)}) WHERE currency = ? ORDER BY period_on", [currency]
+    )
+    return {row["period_on"]: row["value"] for row in found}
 
 
 def _compared(months: Mapping[date, Any], month: date, first_on: date, currency: str) -> str:

@@ -173,15 +173,16 @@ def tables_of(steps: Sequence[Step]) -> dict[str, Table]:
 
 
 def here(steps: Sequence[Step], records: Records) -> list[Step]:
-    """The steps into tables that a warehouse has, from what it has: rows, or the verdict of a gate that let none in."""
+    """The steps into tables that a warehouse has: with rows, or with the verdict of a gate that let none in.
+
+    Of several ways into a table, those from tables that are not there are left out.
+    """
     declared = tables_of(steps)
     held = records.stands.keys() | {finding["table"] for finding in records.gates}
-    drivers = {step: step.reads[0].table.name for step in steps if step.reads}
-    return [
-        step
-        for step in steps
-        if step.table.name in held and (drivers.get(step) in held or drivers.get(step) not in declared)
-    ]
+    own = [step for step in steps if step.table.name in held]
+    used = {step for step in own if not step.reads or step.reads[0].table.name not in declared.keys() - held}
+    ways = {step.table.name for step in used}
+    return [step for step in own if step in used or step.table.name not in ways]
 
 
 def private_tables(steps: Sequence[Step]) -> frozenset[str]:
