@@ -28,6 +28,7 @@ JOBS = {
     "bi": "serve gold, silver and ops to BI tools by JDBC and ODBC",
     "report": "write the catalogue: tables, lineage, ledger",
     "bundle": "check what Databricks would be told, without a workspace",
+    "notebook": "run a notebook on a warehouse and write it as a page; or list them",
     "make-shop": "make a synthetic shop",
     "demo": "make a small shop and run everything on it",
 }

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from lakehouse.errors import OTHER, USAGE, LakehouseError
+from lakehouse.errors import OTHER, USAGE, LakehouseError, UsageError
 from lakehouse.settings import ENVIRONMENT
 
 _Work = TypeVar("_Work", bound=Callable[..., Any])
@@ -49,6 +49,14 @@ def job(description: str | None, *options: Callable[[_Work], _Work]) -> Callable
         return click.command(cls=Job, help=description)(work)
 
     return made
+
+
+def pair(text: str) -> tuple[str, str]:
+    """The name and the value of `--set NAME=VALUE`."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set {text}: write it as NAME=VALUE")
+    return name, value
 
 
 ENV = click.option(
