@@ -243,7 +243,7 @@ def _settings(days: int, customers: int, seed: int) -> Settings:
 
 
 def _als(spark: SparkSession, seed: int) -> als.Als:
-    return partial(als.fit_als, spark, seed=seed, **ALS)
+    return partial(als.fit_als, seed=seed, spark=spark, **ALS)
 
 
 def _lists(
