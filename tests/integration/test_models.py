@@ -30,7 +30,7 @@ from lakehouse.store import delta
 from lakehouse.store.lake import Lake
 from ml.core import lifecycle, moves, scorecard, scoring
 from ml.core.evidence import CHALLENGER, CHAMPION
-from ml.core.experiment import Experiment, Frames, Model, Trained
+from ml.core.experiment import Earlier, Experiment, Frames, Model, Trained
 from ml.core.tracking import Store, StoreError
 from ml.families import FAMILIES
 from ml.segment.features import describe
@@ -357,9 +357,9 @@ def test_a_champion_that_the_code_cannot_read_does_not_keep_another_from_being_t
 
     asked: list[Model | None] = []
 
-    def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
-        asked.append(champion)
-        return repeated.train(frames, champion, seed)
+    def train(frames: Frames, earlier: Earlier, seed: int) -> Trained:
+        asked.extend([earlier.champion, earlier.newest()])
+        return repeated.train(frames, earlier, seed)
 
     other = replace(repeated, load=of_another_version, train=train)
     with pytest.raises(
@@ -367,7 +367,7 @@ def test_a_champion_that_the_code_cannot_read_does_not_keep_another_from_being_t
     ):
         lifecycle.serving(Store(copied), other, "big")
     training = lifecycle.train(copied, Store(copied), other, "big", seed=0)
-    assert asked == [None]
+    assert asked == [None, None]
     assert (training.version, training.decision.promoted) == (2, True)
     assert "compared with the baseline alone: segment-big version 1 cannot be read" in caplog.text
 
