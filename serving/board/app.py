@@ -92,7 +92,7 @@ def _shops(reader: Reader) -> tuple[Shop, ...]:
 @cache
 def _vega() -> str:
     """Vega, Vega-Lite and their embedding as one script, from the package: nothing is fetched."""
-    script: str = vl_convert.javascript_bundle()
+    script: str = vl_convert.javascript_bundle()  # type: ignore[call-arg] - its stub knows no default
     return script
 
 
