@@ -110,9 +110,10 @@ def _advertising(
         F.trunc("started_on", "MM").alias("starts_on"),
     )
     ordered = orders.where("session_id IS NOT NULL").select("shop_id", "session_id", "order_id")
+    worth = sales.select("shop_id", "order_id", "currency", "is_kept", "net_revenue", "margin")
     brought = (
         visits.join(ordered, ["shop_id", "session_id"])
-        .join(sales, ["shop_id", "order_id"])
+        .join(worth, ["shop_id", "order_id"])
         .groupBy(*campaign, "currency")
         .agg(
             F.count_distinct(F.when(F.col("is_kept"), F.col("order_id"))).alias("orders"),
@@ -141,10 +142,9 @@ def _advertising(
             "net_revenue": F.when(is_visited, F.coalesce("net_revenue", F.lit(0))),
         }
     )
-    # Where no order came of it there is no margin either, whatever goods cost.
-    rows = rows.withColumn(
-        "margin", F.when(F.col("net_revenue") == 0, F.coalesce("margin", F.lit(0))).otherwise(F.col("margin"))
-    )
+    # Where nothing came of it there is no margin either, whatever goods cost.
+    is_nothing = (F.col("orders") == 0) & (F.col("net_revenue") == 0)
+    rows = rows.withColumn("margin", F.coalesce("margin", F.when(is_nothing, F.lit(0))))
     rows = rows.withColumn("contribution", F.col("margin") - F.col("spend"))
     untold = _untold(
         (F.col("spend").isNull(), "contribution: no spend on it was delivered"),

@@ -178,8 +178,8 @@ def _causes(products: DataFrame) -> DataFrame:
 
     back = F.col("revenue_now") - F.col("gross_now") - F.col("revenue_then") + F.col("gross_then")
     sums = products.groupBy(*_MONTH).agg(
-        total(F.when(both, F.col("gross_now"))).alias("now"),
-        total(F.when(both, F.col("gross_then"))).alias("then"),
+        total(F.when(both, F.col("gross_now"))).alias("sold_now"),
+        total(F.when(both, F.col("gross_then"))).alias("sold_then"),
         total(F.when(both, at_old_price)).alias("old_price"),
         F.sum(F.when(both, F.col("units_now"))).alias("pieces_now"),
         F.sum(F.when(both, F.col("units_then"))).alias("pieces_then"),
@@ -187,8 +187,8 @@ def _causes(products: DataFrame) -> DataFrame:
         total(F.when(F.col("units_now") <= 0, -F.col("gross_then"))).alias("gone"),
         total(back).alias("back"),
     )
-    volume = "coalesce(CAST(then * pieces_now / pieces_then AS DECIMAL(38, 3)), 0) - then"
-    effects = ("now - old_price", volume, f"old_price - then - ({volume})", "new", "gone", "back")
+    volume = "coalesce(CAST(sold_then * pieces_now / pieces_then AS DECIMAL(38, 3)), 0) - sold_then"
+    effects = ("sold_now - old_price", volume, f"old_price - sold_then - ({volume})", "new", "gone", "back")
     pairs = ", ".join(f"'{cause}', CAST({sql} AS {MONEY})" for cause, sql in zip(CAUSES, effects, strict=True))
     found = sums.selectExpr(*_MONTH, f"stack({len(CAUSES)}, {pairs}) AS (driver, effect)")
     none = F.lit(None).cast(MONEY)
