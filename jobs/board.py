@@ -56,7 +56,8 @@ def readable() -> list[Table]:
     """All tables and their quarantines; of rows that may hold personal data only why they were refused is readable."""
     from jobs.steps import catalogued
     from lakehouse.catalogue.pages import private_tables, tables_of
-    from lakehouse.promotion.quarantine import GROUP, quarantine_of
+    from lakehouse.promotion.quarantine import quarantine_of
+    from lakehouse.promotion.staged import GROUP
 
     steps = catalogued()
     tables, private = tables_of(steps), private_tables(steps)

@@ -87,9 +87,16 @@ class Reader:
             for name, rows in self._relations.items():
                 alias = name.replace(".", "__")
                 connection.register(alias, rows)
-                connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {alias}")
+                connection.execute(f"CREATE VIEW {name} AS SELECT *{self._younger(name, rows)} FROM {alias}")
             self._own.connection = connection
         return cast(duckdb.DuckDBPyConnection, self._own.connection)
+
+    def _younger(self, name: str, rows: dataset.Dataset | pa.Table) -> str:
+        """SQL of the columns that a table is declared with now and did not have when it was written: null."""
+        declared = self._tables[name].fields if name in self._tables else ()
+        fields = [field for field in declared if field.name not in rows.schema.names and not field.personal]
+        types = ["VARCHAR" if "<" in field.type else field.type for field in fields]
+        return "".join(f", CAST(NULL AS {kind}) AS {f.name}" for f, kind in zip(fields, types, strict=True))
 
     @cached_property
     def _relations(self) -> dict[str, dataset.Dataset | pa.Table]:

@@ -55,7 +55,7 @@ class Lake:
                 f"--warehouse {self.warehouse}: cannot write there ({error.strerror}); choose another folder"
             ) from error
         try:
-            _is_disk(probe)
+            _check_disk(probe)
         except OSError as error:
             raise UsageError(
                 f"--warehouse {self.warehouse}: its file system has no locks, hard links or appends ({error.strerror}),"
@@ -96,7 +96,7 @@ class Lake:
         return folder
 
 
-def _is_disk(probe: Path) -> None:
+def _check_disk(probe: Path) -> None:
     """Raise `OSError` where a file system cannot do what locks and commits stand on."""
     other = probe.with_name(f"{probe.name}.link")
     with probe.open("a") as file:

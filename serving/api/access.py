@@ -59,7 +59,7 @@ class Access:
         try:
             changed_at = self._path.stat().st_mtime_ns
             if changed_at != self._changed_at:
-                self._keys, self._proven, self._changed_at = keys.load(self._path), {}, changed_at
+                self._keys, self._proven, self._changed_at = keys.read(self._path), {}, changed_at
         except (OSError, UsageError) as error:
             log.error("the keys are those of before: %s", error)
 

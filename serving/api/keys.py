@@ -47,7 +47,7 @@ class Key:
 
 def load(path: Path) -> dict[str, Key]:
     """The keys of a file, by id. One that is missing, without a key, or damaged is a `UsageError`."""
-    keys = _read(path) if path.exists() else {}
+    keys = read(path) if path.exists() else {}
     if not keys:
         raise UsageError(f"--keys {path}: there is no key; make one: shoplake api-key add NAME --role ROLE --keys FILE")
     return keys
@@ -55,7 +55,7 @@ def load(path: Path) -> dict[str, Key]:
 
 def listed(path: Path) -> list[Key]:
     """The keys of a file, in the order in which they were made; none where there is no file yet."""
-    return sorted(_read(path).values(), key=lambda key: (key.made_at, key.name)) if path.exists() else []
+    return sorted(read(path).values(), key=lambda key: (key.made_at, key.name)) if path.exists() else []
 
 
 def add(path: Path, name: str, role: Role, clock: Clock) -> str:
@@ -78,11 +78,8 @@ def remove(path: Path, name: str) -> None:
     _write(path, kept)
 
 
-def _hashed(secret: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(secret.encode(), salt=salt, **_SCRYPT)
-
-
-def _read(path: Path) -> dict[str, Key]:
+def read(path: Path) -> dict[str, Key]:
+    """The keys of a file, by id, if there are any. One that is missing or damaged is a `UsageError`."""
     try:
         found = [Key(**row) for row in json.loads(path.read_text())["keys"]]
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -90,6 +87,10 @@ def _read(path: Path) -> dict[str, Key]:
     if wrong := [key.name for key in found if key.role not in ROLES]:
         raise UsageError(f"--keys {path}: {', '.join(wrong)} has a role that is none of {', '.join(ROLES)}")
     return {key.id: key for key in found}
+
+
+def _hashed(secret: str, salt: bytes) -> bytes:
+    return hashlib.scrypt(secret.encode(), salt=salt, **_SCRYPT)
 
 
 def _write(path: Path, keys: list[Key]) -> None:

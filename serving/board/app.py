@@ -92,7 +92,7 @@ def _shops(reader: Reader) -> tuple[Shop, ...]:
 @cache
 def _vega() -> str:
     """Vega, Vega-Lite and their embedding as one script, from the package: nothing is fetched."""
-    script: str = vl_convert.javascript_bundle()
+    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     return script
 
 
@@ -176,28 +176,28 @@ def export(board: Board, folder: Path) -> Path:
             (folder / name).write_text((render.HERE / "static" / name).read_text("utf-8"), "utf-8")
         (folder / "vega.js").write_text(_vega(), "utf-8")
         for shop in known:
-            _export_shop(board, reader, shop, known, folder)
+            for page in PAGES:
+                _export_page(board, reader, page, shop, folder)
     except OSError as error:
         raise UsageError(f"--export {folder}: cannot write there ({error.strerror}); choose another folder") from error
     return folder / _file(known[0], PAGES[0].name)
 
 
-def _export_shop(board: Board, reader: Reader, shop: Shop, known: Sequence[Shop], folder: Path) -> None:
+def _export_page(board: Board, reader: Reader, page: Page, shop: Shop, folder: Path) -> None:
     asked = {"shop": shop.shop} | ({"currency": shop.currency} if shop.currency else {})
-    for page in PAGES:
-        blocks = board.blocks(reader, page, frozenset(asked.items()))
-        links = render.Links(
-            lambda name, other, own=shop: quote(_file(other or own, name)),  # type: ignore[misc]
-            lambda _: "",
-            lambda figure, own=shop, page=page: quote(_file(own, f"{page.name}_{figure}", "csv")),  # type: ignore[misc]
-            is_static=True,
-        )
-        about = board.scope(page, asked)[0]
-        text = render.html(page, PAGES, blocks, links, scope=about, shops=known, release=reader.release)
-        (folder / _file(shop, page.name)).write_text(text, "utf-8")
-        for block in blocks:
-            if isinstance(block, Figure):
-                (folder / _file(shop, f"{page.name}_{block.name}", "csv")).write_text(render.csv(block.rows), "utf-8")
+    about, known = board.scope(page, asked)
+    blocks = board.blocks(reader, page, frozenset(asked.items()))
+    links = render.Links(
+        lambda name, other: quote(_file(other or shop, name)),
+        lambda _: "",
+        lambda figure: quote(_file(shop, f"{page.name}_{figure}", "csv")),
+        is_static=True,
+    )
+    text = render.html(page, PAGES, blocks, links, scope=about, shops=known, release=reader.release)
+    (folder / _file(shop, page.name)).write_text(text, "utf-8")
+    for block in blocks:
+        if isinstance(block, Figure):
+            (folder / _file(shop, f"{page.name}_{block.name}", "csv")).write_text(render.csv(block.rows), "utf-8")
 
 
 def _file(shop: Shop, name: str, kind: str = "html") -> str:

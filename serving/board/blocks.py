@@ -33,7 +33,7 @@ class Tiles:
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence where there is nothing to draw, or something to heed (`tone` warn)."""
+    """A sentence where there is nothing to draw, or something to heed (`tone` warn); commands stand in backticks."""
 
     title: str
     text: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import polars as pl
@@ -54,25 +55,28 @@ def lines(
 
 def _marks(marks: pl.DataFrame) -> list[alt.Chart]:
     """Spans of events with an end, lines of those of a day."""
-    base = alt.Chart(plain(marks)).encode(
+    kinds = [kind for kind in MARKS if kind in set(marks["kind"])]
+    base = alt.Chart().encode(
         x="from_on:T",
         color=alt.Color(
             "kind:N",
             title=None,
-            scale=alt.Scale(domain=list(MARKS), range=list(MARKS.values())),
+            scale=alt.Scale(domain=kinds, range=[MARKS[kind] for kind in kinds]),
             legend=alt.Legend(orient="bottom", symbolType="square"),
         ),
         tooltip=[alt.Tooltip("kind:N"), alt.Tooltip("what:N"), alt.Tooltip("from_on:T"), alt.Tooltip("to_on:T")],
     )
-    spans = base.mark_rect(opacity=0.1).encode(x2="to_on:T").transform_filter("datum.to_on != null")
-    return [spans, base.mark_rule(strokeWidth=1.5).transform_filter("datum.to_on == null")]
+    spans = marks.filter(pl.col("to_on").is_not_null())
+    days = marks.filter(pl.col("to_on").is_null())
+    layers = [base.mark_rect(opacity=0.1).encode(x2="to_on:T").properties(data=spans)] if len(spans) else []
+    return layers + ([base.mark_rule(strokeWidth=1.5).properties(data=days)] if len(days) else [])
 
 
 def bars(
     rows: pl.DataFrame, label: str, value: str, unit: str, *, by: str | None = None, signed: bool = False
 ) -> alt.TopLevelMixin:
     """A bar for each row, in the order of the rows; `signed` tells what adds from what takes away."""
-    color = alt.Undefined
+    color: Any = alt.Undefined
     if signed:
         color = alt.condition(f"datum['{value}'] < 0", alt.value("#c05621"), alt.value("#2b6cb0"))
     elif by:
@@ -110,12 +114,13 @@ def heat(rows: pl.DataFrame, x: str, y: str, value: str, *, titles: tuple[str, s
         color=alt.Color(f"{value}:Q", legend=None, scale=alt.Scale(scheme="blues")),
         tooltip=[alt.Tooltip(f"{y}:O"), alt.Tooltip(f"{x}:O"), alt.Tooltip(f"{value}:Q", format=form)],
     )
-    middle = (float(rows[value].max() or 0) + float(rows[value].min() or 0)) / 2 or 0.5
+    numbers = [float(each) for each in rows[value] if each is not None] or [0.0]
+    middle = (max(numbers) + min(numbers)) / 2 or 0.5
     number = base.mark_text(fontSize=10).encode(
         text=alt.Text(f"{value}:Q", format=form),
         color=alt.condition(f"datum['{value}'] > {middle}", alt.value("white"), alt.value("#1a202c")),
     )
-    layered = alt.layer(cells, number) if rows[x].n_unique() <= 14 else cells
+    layered: Any = alt.layer(cells, number) if rows[x].n_unique() <= 14 else cells
     return sized(layered, max(80, 26 * rows[y].n_unique()))
 
 

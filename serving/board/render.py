@@ -91,10 +91,10 @@ def _shown(block: Block) -> Mapping[str, Any]:
     if isinstance(block, Tiles):
         return {"kind": "tiles", "tiles": block.tiles}
     if isinstance(block, Note):
-        return {"kind": "note", "title": block.title, "text": block.text, "tone": block.tone}
+        return {"kind": "note", "title": block.title, "parts": block.text.split("`"), "tone": block.tone}
     if isinstance(block, Choice):
         return {"kind": "choice"} | vars(block)
-    return {"kind": "figure"} | _figure(block)
+    return {"kind": "figure", **_figure(block)}
 
 
 def _figure(figure: Figure) -> Mapping[str, Any]:

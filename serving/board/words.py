@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
-Number = int | float | Decimal
+Number: TypeAlias = int | float | Decimal
 NONE = "not known"
 
 
@@ -14,13 +14,18 @@ def amount(value: Number | None, currency: str | None = None) -> str:
     """Money, with its coins below 1,000; `currency` follows it."""
     if value is None:
         return NONE
-    told = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.2f}"
+    told = f"{value:,.0f}" if abs(float(value)) >= 1000 else f"{value:,.2f}"
     return f"{told} {currency}" if currency else told
 
 
 def share(value: Number | None) -> str:
     """A share as per cent."""
     return NONE if value is None else f"{float(value):.1%}".replace("%", " %")
+
+
+def share_of(part: Any, whole: Any) -> str:
+    """What share of a whole a part is, as per cent."""
+    return share(float(part) / float(whole)) if whole else NONE
 
 
 def count(value: Number | None) -> str:
@@ -30,7 +35,7 @@ def count(value: Number | None) -> str:
 
 def told(value: Number | None, unit: str, currency: str | None = None) -> str:
     """A value of a KPI: of unit money, count or ratio. A ratio above 3 is told as how many times."""
-    if value is not None and unit == "ratio" and abs(value) > 3:
+    if value is not None and unit == "ratio" and abs(float(value)) > 3:
         return f"{float(value):,.1f} times"
     return {"money": lambda: amount(value, currency), "ratio": lambda: share(value)}.get(unit, lambda: count(value))()
 
@@ -39,7 +44,7 @@ def change(now: Number | None, then: Number | None, unit: str) -> str:
     """How a value changed: per cent, of a share percentage points; not known where one is, or nothing was before."""
     if now is None or then is None:
         return NONE
-    if unit == "ratio" and max(abs(now), abs(then)) <= 3:
+    if unit == "ratio" and max(abs(float(now)), abs(float(then))) <= 3:
         return f"{(float(now) - float(then)) * 100:+.1f} points"
     if not then:
         return NONE

@@ -26,7 +26,7 @@ def segments(view: View) -> Iterator[Block]:
         return
     total = rows["net_revenue"].sum()
     top = rows.row(0, named=True)
-    brought = f", and brought {words.share(top['net_revenue'] / total)} of the revenue" if total else ""
+    brought = f", and brought {words.share_of(top['net_revenue'], total)} of the revenue" if total else ""
     shares = pl.concat(
         [
             rows.select("segment", (pl.col("customer_share") * 100).alias("share"), of=pl.lit("customers")),
@@ -107,7 +107,7 @@ def rfm(view: View) -> Iterator[Block]:
         "rfm",
         "Recency and value of customers",
         f"The best fifth of {words.things(len(rows), 'customer')} brought "
-        f"{words.share(fifth['monetary'].sum() / total)} of their revenue.",
+        f"{words.share_of(fifth['monetary'].sum(), total)} of their revenue.",
         rows,
         charts.points(
             shown,
@@ -136,7 +136,7 @@ def cohorts(view: View) -> Iterator[Block]:
     told = "There is no month after the first yet."
     if not after.is_empty():
         first = after.filter(pl.col("months_since") == 1)
-        came_back = words.share(first["active_customers"].sum() / first["customers"].sum())
+        came_back = words.share_of(first["active_customers"].sum(), first["customers"].sum())
         told = f"Of the customers won in a month, {came_back} ordered again in the month after."
     months = rows["cohort_month"].unique().sort()[-_COHORTS:]
     shown = after.filter(pl.col("cohort_month").is_in(months.to_list()) & (pl.col("months_since") <= _COHORTS))
@@ -164,14 +164,21 @@ def cohorts(view: View) -> Iterator[Block]:
 @section("Whom to mail", "gold.mail_targets")
 def mail(view: View) -> Iterator[Block]:
     """Customers who agree to marketing, with why to write to them."""
-    rows = view.frame("SELECT * EXCLUDE (shop_id) FROM gold.mail_targets WHERE shop_id = $shop")
+    rows = view.frame(
+        "SELECT customer_id, reason, segment, tier, last_order_on, recency_days, usual_interval_days, net_revenue,"
+        " currency, as_of_on FROM gold.mail_targets WHERE shop_id = $shop"
+        " ORDER BY reason, net_revenue DESC NULLS LAST, customer_id"
+    )
     if rows.is_empty():
         return
+    reasons = rows.group_by("reason").len("customers").sort("customers", "reason", descending=[True, False])
+    top = reasons.row(0, named=True)
     yield Figure(
         "mail",
-        "Whom to mail",
-        f"{words.things(len(rows), 'customer')} agree to marketing and have a reason to be written to.",
+        "Whom to mail, and why",
+        f"{words.things(len(rows), 'customer')} agreed to marketing; most, {top['customers']:,}, for: {top['reason']}.",
         rows,
+        charts.bars(reasons, "reason", "customers", "customers"),
         meanings=view.meanings("gold.mail_targets", *rows.columns),
     )
 

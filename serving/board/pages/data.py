@@ -28,8 +28,7 @@ def glance(view: View) -> Iterator[Block]:
     if view.scope.shop.sales:
         tiles.append(Tile("Last day of sales", f"{view.scope.shop.sales.last}", (view.scope.shop.label,)))
     if view.knows("ops.runs"):
-        (run,) = view.rows("SELECT job, exit_code, ended_at FROM ops.runs ORDER BY ended_at DESC LIMIT 1") or [None]
-        if run:
+        for run in view.rows("SELECT job, exit_code, ended_at FROM ops.runs ORDER BY ended_at DESC LIMIT 1"):
             ok = run["exit_code"] == 0
             said = _EXITS.get(run["exit_code"], str(run["exit_code"]))
             tiles.append(Tile("Last run", said, (f"{run['ended_at']:%Y-%m-%d %H:%M}",), "" if ok else "bad"))
@@ -190,8 +189,8 @@ def reconciliations(view: View) -> Iterator[Block]:
     if not rows.is_empty():
         top = rows.row(0, named=True)
         told = (
-            f"{words.things(rows['findings'].sum(), 'finding')}; most of {top['reconciliation']}: {top['findings']:,}, "
-            f"{words.amount(top['absolute'], top['currency'])} in all, whatever the sign."
+            f"{words.things(int(rows['findings'].sum()), 'finding')}; most of {top['reconciliation']}: "
+            f"{top['findings']:,}, {words.amount(top['absolute'], top['currency'])} in all, whatever the sign."
         )
     yield Figure("reconciliations", "Where tables do not agree", told, rows)
 

@@ -225,6 +225,27 @@ def forecast(view: View) -> Iterator[Block]:
     )
 
 
+@section("The months to come", "gold.revenue_forecast_monthly")
+def months_ahead(view: View) -> Iterator[Block]:
+    """What each month to come is expected to bring, with the interval of its sum."""
+    rows = view.frame(
+        "SELECT sold_month, through_on, is_whole, known_revenue, mean, median, q10, q90, q025, q975"
+        " FROM gold.revenue_forecast_monthly WHERE shop_id = $shop AND currency = $currency ORDER BY sold_month"
+    )
+    if rows.is_empty():
+        return
+    first = rows.row(0, named=True)
+    span = f"{first['sold_month']:%B %Y}" + ("" if first["is_whole"] else f" up to {first['through_on']}")
+    yield Figure(
+        "months_ahead",
+        "The months to come",
+        f"{span} is expected to bring {words.amount(first['mean'], view.currency)}; with a chance of 80 %, between "
+        f"{words.amount(first['q10'])} and {words.amount(first['q90'], view.currency)}.",
+        rows,
+        meanings=view.meanings("gold.revenue_forecast_monthly", *rows.columns),
+    )
+
+
 @section("Why revenue changed", revenue_drivers.TABLE.name)
 def explained(view: View) -> Iterator[Block]:
     """The change of the month in which the period ends, told apart by cause, customers, country and product."""
@@ -300,9 +321,32 @@ def campaigns(view: View) -> Iterator[Block]:
     )
 
 
+@section("Experiments", "gold.experiment_results")
+def experiments(view: View) -> Iterator[Block]:
+    """What each variant of an experiment brought against control, as far as exposures tell."""
+    rows = view.frame("SELECT * EXCLUDE (shop_id) FROM gold.experiment_results WHERE shop_id = $shop ORDER BY 1, 2")
+    if rows.is_empty():
+        return
+    told = []
+    for row in rows.filter(pl.col("revenue_difference").is_not_null()).to_dicts():
+        low, high = row["revenue_low"], row["revenue_high"]
+        verdict = "more" if low > 0 else "less" if high < 0 else "nothing that chance would not explain"
+        told.append(
+            f"{row['variant']} of {row['experiment_id']} brought {words.amount(row['revenue_difference'])} "
+            f"{row['currency'] or ''} a unit against control: {verdict}."
+        )
+    yield Figure(
+        "experiments",
+        "What experiments brought",
+        " ".join(told) or "No difference can be told yet; the table says why.",
+        rows,
+        meanings=view.meanings("gold.experiment_results", *rows.columns),
+    )
+
+
 PAGE = Page(
     "executive",
     "Executive",
     "How is the shop doing, why, and what comes next?",
-    (key_figures, revenue, months, forecast, explained, campaigns),
+    (key_figures, revenue, months, forecast, months_ahead, explained, campaigns, experiments),
 )

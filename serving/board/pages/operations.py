@@ -12,7 +12,7 @@ from serving import kpis
 from serving.board import charts, words
 from serving.board.blocks import Block, Figure, Page, Tile, Tiles, View, section
 
-_PLAN, _STOCK, _PRODUCTS, _ORDERS = "gold.inventory_plan", "gold.stock_position", "gold.products", "silver.orders"
+_PLAN, _STOCK, _ORDERS = "gold.inventory_plan", "gold.stock_position", "silver.orders"
 _SHOWN = 15
 
 
@@ -38,7 +38,7 @@ def stock(view: View) -> Iterator[Block]:
             Tile(
                 "Sold out",
                 words.count(len(empty)),
-                (f"last count {rows['counted_on'].max()}",),
+                (f"last count {words.cell(rows['counted_on'].max())}",),
                 "bad" if len(empty) else "",
                 "nothing on hand by the last count",
             ),
@@ -87,20 +87,20 @@ def alerts(view: View) -> Iterator[Block]:
     yield Figure(
         "alerts",
         "What the order plan says",
-        f"{words.things(now, 'product')} should be ordered now, as of {rows['as_of_on'].max()}.",
+        f"{words.things(now, 'product')} should be ordered now, as of {words.cell(rows['as_of_on'].max())}.",
         rows,
         charts.bars(rows, "alert", "products", "products"),
         meanings=view.meanings(_PLAN, "alert", "order_quantity", "as_of_on"),
     )
 
 
-@section("Order proposals", _PLAN, _PRODUCTS)
+@section("Order proposals", _PLAN)
 def proposals(view: View) -> Iterator[Block]:
     """What to order from whom, and what it costs."""
     rows = view.frame(
         "SELECT coalesce(supplier_id, 'supplier not known') AS supplier, product_id, name, order_quantity,"
-        " p.unit_cost, order_quantity * p.unit_cost AS cost, p.currency, i.on_hand, i.on_order, reorder_point,"
-        " stockout_risk, alert FROM gold.inventory_plan AS i JOIN gold.products AS p USING (shop_id, product_id)"
+        " unit_cost, order_value AS cost, currency, on_hand, on_order, reorder_point, stockout_risk, alert"
+        f" FROM gold.inventory_plan LEFT JOIN {view.names} USING (product_id)"
         " WHERE shop_id = $shop AND order_quantity > 0 ORDER BY cost DESC NULLS LAST, product_id"
     )
     if rows.is_empty():
@@ -140,7 +140,7 @@ def proposals(view: View) -> Iterator[Block]:
         f"{words.things(len(rows), 'product')} should be ordered, {words.count(rows['order_quantity'].sum())} pieces.",
         rows,
         kinds={"stockout_risk": "share"},
-        meanings=view.meanings(_PLAN, *rows.columns) | view.meanings(_PRODUCTS, "unit_cost", "supplier_id"),
+        meanings=view.meanings(_PLAN, *rows.columns),
     )
 
 
@@ -191,7 +191,7 @@ def return_rate(view: View) -> Iterator[Block]:
         "return_rate",
         "Returned value by month",
         f"In {last['period_on']:%B %Y} {words.share(last['value'])} of gross sales was taken off; "
-        f"the mean of all months is {words.share(known['value'].mean())}.",
+        f"the mean of all months is {words.share_of(known['value'].sum(), len(known))}.",
         rows,
         charts.lines(known.with_columns(pl.col("value") * 100), "period_on", "value", "% of gross sales"),
         kinds={"value": "share"},
@@ -213,10 +213,12 @@ def delivery(view: View) -> Iterator[Block]:
     )
     if rows.is_empty():
         return
-    delivered, promised = rows["delivered"].sum(), rows["promised"].sum()
-    mean = (rows["mean_days"] * rows["delivered"]).sum() / delivered
+    delivered, promised = int(rows["delivered"].sum()), rows["promised"].sum()
+    mean = float((rows["mean_days"] * rows["delivered"]).sum()) / delivered
     told = f"{words.things(delivered, 'order')} of {rows['orders'].sum():,} arrived, after {mean:.1f} days on average"
-    told += f"; {words.share(rows['in_time'].sum() / promised)} came by the day that was promised." if promised else "."
+    told += (
+        f"; {words.share_of(rows['in_time'].sum(), promised)} came by the day that was promised." if promised else "."
+    )
     yield Figure(
         "delivery",
         "How long delivery takes",

@@ -55,7 +55,7 @@ def ranking(view: View) -> Iterator[Block]:
             "best",
             "Best products",
             f"{top['name']} sold best: {words.amount(top['revenue'], view.currency)}. The {len(best)} best of "
-            f"{words.things(len(rows), 'product')} brought {words.share(best['revenue'].sum() / total)} of it all.",
+            f"{words.things(len(rows), 'product')} brought {words.share_of(best['revenue'].sum(), total)} of it all.",
             rows,
             charts.bars(best, "name", "revenue", f"net revenue ({view.currency})"),
             meanings=meanings,

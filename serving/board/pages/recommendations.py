@@ -92,7 +92,7 @@ def most(view: View) -> Iterator[Block]:
         "most",
         "What is recommended most",
         f"{words.things(len(rows), 'product')} stand in the lists of {words.things(lists['of'], 'customer')}; "
-        f"{top['name'] or top['product_id']} in {words.share(top['lists'] / lists['of'])} of them.",
+        f"{top['name'] or top['product_id']} in {words.share_of(top['lists'], lists['of'])} of them.",
         rows,
         charts.bars(
             rows.head(15).with_columns(pl.coalesce("name", "product_id").alias("product")),
@@ -118,7 +118,7 @@ def coverage(view: View) -> Iterator[Block]:
     yield Figure(
         "coverage",
         "Customers with a whole list",
-        f"{words.share(whole / of_all['customers'].sum())} of the customers have a list of ten products.",
+        f"{words.share_of(whole, of_all['customers'].sum())} of the customers have a list of ten products.",
         rows,
         kinds={},
     )

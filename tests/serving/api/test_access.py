@@ -68,9 +68,14 @@ def test_a_key_that_was_removed_opens_nothing_any_more(loaded: Loaded, file: Pat
     keys.remove(file, "till")
     access.refresh()
     assert [asked(client, SHOWN, key) for key in made] == [401, 200]
+    kept = file.read_text()
     file.write_text("half a fi")
     access.refresh()
     assert [asked(client, SHOWN, key) for key in made] == [401, 200], "a file that cannot be read changes nothing"
+    file.write_text(kept)
+    keys.remove(file, "web")
+    access.refresh()
+    assert [asked(client, SHOWN, key) for key in made] == [401, 401], "without the last key nothing is open"
 
 
 def test_who_asks_too_often_is_told_when_to_come_again(loaded: Loaded, file: Path) -> None:

@@ -12,7 +12,6 @@ import pytest
 
 from gold.customers import cohort_retention
 from gold.demand import inventory_plan
-from gold.sales import products as gold_products
 from serving.board.blocks import Figure, Note, Tiles, View
 from serving.board.pages import PAGES, customers, executive, operations, products
 
@@ -77,22 +76,19 @@ def test_a_page_never_fails_for_what_is_missing(view: Callable[..., View]) -> No
 
 
 def test_order_proposals_add_up_by_supplier_and_say_what_has_no_cost(view: Callable[..., View]) -> None:
-    plan = [
-        {"shop_id": "shop", "product_id": product, "as_of_on": date(2024, 2, 29), "order_quantity": pieces}
-        | {"alert": "order now" if pieces else "enough"}
-        for product, pieces in (("a", 10), ("b", 5), ("c", 2), ("d", 0))
+    ordered = (("a", 10, "s1", "25.00"), ("b", 5, "s1", "5.00"), ("c", 2, None, None), ("d", 0, "s2", "0.00"))
+    plan: list[dict[str, Any]] = [
+        {
+            "shop_id": "shop",
+            "product_id": product,
+            "supplier_id": supplier,
+            "order_quantity": pieces,
+            "order_value": value,
+            "currency": "EUR",
+        }
+        for product, pieces, supplier, value in ordered
     ]
-    listed = [
-        {"shop_id": "shop", "product_id": product, "name": product, "currency": "EUR"}
-        | {"supplier_id": supplier, "unit_cost": cost}
-        for product, supplier, cost in (
-            ("a", "s1", "2.50"),
-            ("b", "s1", "1.00"),
-            ("c", None, None),
-            ("d", "s2", "9.00"),
-        )
-    ]
-    given = view(None, {inventory_plan.TABLE: plan, gold_products.TABLE: listed})
+    given = view(None, {inventory_plan.TABLE: plan})
     blocks = operations.proposals.blocks(given)
     suppliers = figure(blocks, "orders_by_supplier")
     assert suppliers.rows.row(0, named=True) == {
