@@ -34,7 +34,7 @@ def main() -> int:
         for _ in range(2)
     )
     warm_up.fit(confidence[:2000], show_progress=False)
-    told = {}
+    told: dict[str, float] = {}
     started, cpu = time.perf_counter(), time.process_time()
     model.fit(confidence, show_progress=False)
     told |= {"fit s": time.perf_counter() - started, "fit CPU s": time.process_time() - cpu}

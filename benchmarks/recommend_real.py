@@ -73,7 +73,7 @@ def measure(asked: argparse.Namespace) -> None:
     else:
         history, events = data.online_retail(asked.warehouse, CUTS[asked.cut])
         settings = Settings()
-    fit = partial(als.fit_als, seed=SEED, **ALS)
+    fit: als.Als = partial(als.fit_als, seed=SEED, **ALS)
     snapshot = Snapshot.of(history, settings.active)
     bought = evaluation.truths(history, events, settings.window)
     rows = snapshot.rows_of(bought["ALL"]["customer_id"].unique().sort())

@@ -68,8 +68,14 @@ class Decomposition:
             found[rows] = values
             return found
 
-        blanks = ((self.unit, _LEAST_UNIT), (self.base, 0.0), (self.z, np.nan), (self.design, 0.0))
-        return Decomposition(*(spread(*one) for one in blanks), self.everywhere, self.recency)
+        return Decomposition(
+            unit=spread(self.unit, _LEAST_UNIT),
+            base=spread(self.base, 0.0),
+            z=spread(self.z, np.nan),
+            design=spread(self.design, 0.0),
+            everywhere=self.everywhere,
+            recency=self.recency,
+        )
 
     def only(self, rows: npt.NDArray[np.intp]) -> Decomposition:
         """The same of some of the series."""

@@ -83,7 +83,9 @@ class Factors:
 
 Als = Callable[[pl.DataFrame], Factors]
 """Fits factors to interactions: customer_id, product_id, weight."""
-Part, Fixed, Found = TypeVar("Part"), TypeVar("Fixed"), TypeVar("Found")
+Part = TypeVar("Part")
+Fixed = TypeVar("Fixed")
+Found = TypeVar("Found")
 
 
 def interactions(snapshot: Snapshot) -> pl.DataFrame:
@@ -211,7 +213,7 @@ def _solved(block: sparse.csr_matrix, fixed: tuple[Floats, NDArray[np.float64]],
                 entry = np.where(there, block.indptr[batch, None] + place, 0)
                 weight = np.where(there, np.float32(alpha) * block.data[entry], np.float32(0))
                 scale = (1 / np.sqrt(values + reg * lengths[batch, None])).astype(np.float32)
-                found[batch] = scale * _ridge(turned[block.indices[entry]], weight, scale)
+                found[batch] = scale * _ridge(np.take(turned, block.indices[entry], axis=0), weight, scale)
     return found
 
 

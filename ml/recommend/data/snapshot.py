@@ -200,7 +200,8 @@ class Snapshot:
 def distinct(values: Ints) -> Ints:
     """The different values, sorted, as `np.unique`, whose hashing takes 80 times as long on keys of pairs."""
     ordered = np.sort(values)
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    found: Ints = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    return found
 
 
 def _given_back(history: History, customers: pl.Series, products: pl.Series) -> sparse.csr_matrix:
