@@ -33,11 +33,6 @@ _HISTORY_DAYS = 90
 """So many days of history are drawn before a forecast."""
 
 
-def values(view: View, period: Period) -> dict[str, kpis.Value]:
-    """All KPIs of a period."""
-    return kpis.of_days(view.reader, view.scope.shop.shop, view.currency, period.first, period.last)
-
-
 def tone(name: str, now: Any, then: Any) -> str:
     """Whether a change is good or bad; neither where it is told as none, or where nobody can say."""
     change = words.change(now, then, named(name).unit)
@@ -50,7 +45,7 @@ def tone(name: str, now: Any, then: Any) -> str:
 def key_figures(view: View) -> Iterator[Block]:
     """Each KPI of the period beside the period compared with and a year before."""
     scope = view.scope
-    now, then, year = (values(view, period) for period in (scope.period, scope.compared, scope.period.year_before))
+    now, then, year = (view.kpis(period) for period in (scope.period, scope.compared, scope.period.year_before))
     tiles = []
     for name in (name for name in _TILES if now.get(name) is not None):
         kpi = named(name)
@@ -316,8 +311,8 @@ def experiments(view: View) -> Iterator[Block]:
         low, high = row["revenue_low"], row["revenue_high"]
         verdict = "more than chance explains" if low > 0 or high < 0 else "which chance may explain"
         told.append(
-            f"{row['experiment_id']}: {row['variant']} brought {row['revenue_difference']:+,.2f} {row['currency'] or ''}"
-            f" a unit against control, {verdict}."
+            f"{row['experiment_id']}: {row['variant']} brought {row['revenue_difference']:+,.2f} "
+            f"{row['currency'] or ''} a unit against control, {verdict}."
         )
     yield Figure(
         "experiments",
@@ -340,7 +335,7 @@ def happened(view: View) -> Iterator[Block]:
 def all_figures(view: View) -> Iterator[Block]:
     """Every KPI with its meaning."""
     scope = view.scope
-    now, then, year = (values(view, period) for period in (scope.period, scope.compared, scope.period.year_before))
+    now, then, year = (view.kpis(period) for period in (scope.period, scope.compared, scope.period.year_before))
     rows = [
         {
             "KPI": kpi.title,
