@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,7 @@ def main() -> int:
     lake = Lake(without_spark, Path(sys.argv[1]), load("local"))
     lines = Reader(lake, (order_lines.TABLE,)).frame(LINES)
     last = lines["sold_on"].max()
+    assert isinstance(last, date)  # the shop has sales
     catalogue = lines.select("product_id", pl.lit("").alias("text")).unique("product_id")
     history = History(lines.select(EVENT_COLUMNS), catalogue, last).before(last - timedelta(days=DAYS))
     shop = shop_of(history)
