@@ -54,10 +54,10 @@ class Products:
         """Whether the catalogue or a model has a product."""
         return product in self.names or self._code(product) >= 0 or bool(self.neighbors.rows(self.shop, product))
 
-    def for_customer(self, customer: str, task: str, k: int) -> list[Row]:
+    def for_customer(self, customer: str, task: str) -> list[Row]:
         """The customer's own list, as it was scored; nothing for who is not known."""
         rows = self.lists.rows(self.shop, task, customer)
-        return self._shown((_from(recommendations.TABLE.name, row) for row in rows), (), k)
+        return self._shown((_from(recommendations.TABLE.name, row) for row in rows), (), len(rows))
 
     def for_strangers(self, country: str | None, without: Collection[str], k: int) -> list[Row]:
         """The best sellers of a country, or of the whole shop where it is not known."""

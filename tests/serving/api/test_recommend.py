@@ -129,6 +129,13 @@ def test_a_customers_list_and_a_session_are_fused(client: TestClient, history: H
     assert not set(shown(answer)) & {"P41", *had, *UNSOLD}
 
 
+@pytest.mark.parametrize("limit", [1, 3])
+def test_a_shorter_answer_is_the_beginning_of_a_longer_one(client: TestClient, limit: int) -> None:
+    for asked in ({"customer": "C001"}, {"customer": "C001", "seen": ["P41"]}, {"seen": ["P41"]}, {}):
+        whole = shown(ask(client, "recommendations", **asked))
+        assert shown(ask(client, "recommendations", limit=limit, **asked)) == whole[:limit]
+
+
 def test_fusion_is_by_places() -> None:
     lists = [[{"product_id": product} for product in row] for row in ("abc", "cd")]
     assert [row["product_id"] for row in fused(*lists)] == ["c", "a", "b", "d"]
