@@ -22,7 +22,13 @@ JOBS = {
     "mlflow-ui": "open the MLflow UI on a warehouse's store",
     "quarantine": "list, show and resubmit refused rows",
     "files": "list delivered files, withdraw or restore one, write their list again from bronze",
+    "board": "show the board in the browser, or write a static copy",
+    "contracts": "write a data contract of each table (ODCS)",
+    "lineage": "tell what went into what as OpenLineage events",
+    "bi": "serve gold, silver and ops to BI tools by JDBC and ODBC",
     "report": "write the catalogue: tables, lineage, ledger",
+    "bundle": "check what Databricks would be told, without a workspace",
+    "notebook": "run a notebook on a warehouse and write it as a page; or list them",
     "make-shop": "make a synthetic shop",
     "demo": "make a small shop and run everything on it",
 }

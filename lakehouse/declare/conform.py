@@ -84,7 +84,11 @@ def text_sql(column: str, nothing: Sequence[str] = NOTHING) -> str:
 
 def text(column: Column, nothing: Sequence[str] = NOTHING) -> Column:
     """A delivered text, trimmed; null where it is blank or a spelling of nothing."""
-    trimmed = F.trim(column, F.lit(_BLANKS))
+    # Spark takes long to trim other blanks than spaces: only where there are some.
+    trimmed, has_others = F.trim(column), F.lit(False)
+    for blank in _BLANKS.replace(" ", ""):
+        has_others |= trimmed.startswith(blank) | trimmed.endswith(blank)
+    trimmed = F.when(has_others, F.trim(column, F.lit(_BLANKS))).otherwise(trimmed)
     size = F.length(trimmed)
     is_told = (size > max(map(len, nothing), default=0)) | ((size > 0) & ~F.lower(trimmed).isin(list(nothing)))
     return F.when(is_told, trimmed)

@@ -30,7 +30,7 @@ from lakehouse.store import delta
 from lakehouse.store.lake import Lake
 from ml.core import lifecycle, moves, scorecard, scoring
 from ml.core.evidence import CHALLENGER, CHAMPION
-from ml.core.experiment import Experiment, Frames, Model, Trained
+from ml.core.experiment import Earlier, Experiment, Frames, Model, Trained
 from ml.core.tracking import Store, StoreError
 from ml.families import FAMILIES
 from ml.segment.features import describe
@@ -234,6 +234,26 @@ def _holds_its_models(lake: Lake) -> None:
     assert MlflowClient(store.uri).list_artifacts(version.run_id, "plots")
 
 
+def test_in_a_store_of_many_ours_are_known_by_their_prefixes(
+    copied: Lake, repeated: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where MLflow puts the artifacts of a store that names no place
+    runs, models = (f"sqlite:///{tmp_path}/{name}.db" for name in ("runs", "models"))
+    settings = replace(
+        copied.settings, mlflow=runs, mlflow_registry=models, experiment_prefix="/Shared/", model_prefix="main.shop."
+    )
+    lake = replace(copied, settings=settings)
+    store = Store(lake)
+    lifecycle.train(lake, store, repeated, "big", seed=0)
+    client = MlflowClient(runs, models)
+    client.create_registered_model("other.shop.segment-big")
+    assert client.get_experiment_by_name("/Shared/segment") is not None
+    assert [version.name for version in store.versions("segment-big")] == ["main.shop.segment-big"]
+    assert store.names() == ["segment-big"]
+    assert MlflowClient(runs, runs).search_registered_models() == []
+    assert lifecycle.serving(store, repeated, "big").label == "segment-big v1"
+
+
 @pytest.mark.parametrize("place", range(len(SCORED)), ids=SCORED)
 def test_the_gate_of_a_scored_table_blocks(copied: Lake, place: int) -> None:
     step = steps_of(copied, "big")[place]
@@ -337,9 +357,9 @@ def test_a_champion_that_the_code_cannot_read_does_not_keep_another_from_being_t
 
     asked: list[Model | None] = []
 
-    def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
-        asked.append(champion)
-        return repeated.train(frames, champion, seed)
+    def train(frames: Frames, earlier: Earlier, seed: int) -> Trained:
+        asked.extend([earlier.champion, earlier.newest()])
+        return repeated.train(frames, earlier, seed)
 
     other = replace(repeated, load=of_another_version, train=train)
     with pytest.raises(
@@ -347,7 +367,7 @@ def test_a_champion_that_the_code_cannot_read_does_not_keep_another_from_being_t
     ):
         lifecycle.serving(Store(copied), other, "big")
     training = lifecycle.train(copied, Store(copied), other, "big", seed=0)
-    assert asked == [None]
+    assert asked == [None, None]
     assert (training.version, training.decision.promoted) == (2, True)
     assert "compared with the baseline alone: segment-big version 1 cannot be read" in caplog.text
 

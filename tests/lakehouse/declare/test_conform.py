@@ -27,17 +27,19 @@ def test_text_is_trimmed_and_typed_and_what_cannot_be_read_is_listed(spark: Spar
         ("b", "seven", "2023-02-29"),
         ("c", "7.5", "2024-01-01"),
         ("d", "99999999999", "2024-01-01"),
+        (" \t\u00a0e\ufeff\u00a0f \t ", "\t8 ", "\u00a0 2024-01-01"),
     ]
     rows = typed(
         spark.createDataFrame(delivered, "n string, p string, m string"), TABLE, name="n", pieces="p", made_on="m"
     )
-    found = [(row.name, row.pieces, str(row.made_on), row["_untyped"]) for row in rows.orderBy("n").collect()]
+    found = [(row.name, row.pieces, str(row.made_on), row["_untyped"]) for row in rows.orderBy("name").collect()]
     assert found == [
         (None, None, "None", None),
         ("a", 7, "2024-02-29", None),
         ("b", None, "None", ",pieces,made_on,"),
         ("c", None, "2024-01-01", ",pieces,"),
         ("d", None, "2024-01-01", ",pieces,"),
+        ("e\ufeff\u00a0f", 8, "2024-01-01", None),
     ]
 
 
