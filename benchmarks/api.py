@@ -64,11 +64,11 @@ def main() -> int:
         publish(lake, tables)
         with serving(lake.warehouse) as (port, process):
             print(f"loaded, {_resident(process.pid) / 2**20:,.0f} MiB", flush=True)
-            told("warmed up", load_test(port, known, chosen.rate, 3))
+            load_test(port, known, chosen.rate, 3)  # warms up
             for name, ask in kinds.items():
-                told(name, load_test(port, ask, chosen.rate, chosen.seconds))
+                told(name, process.pid, port, ask, chosen)
             publish(lake, {best_sellers.TABLE: tables[best_sellers.TABLE].head(40)})
-            told("known customer, while a newer release is loaded", load_test(port, known, chosen.rate, chosen.seconds))
+            told("known customer, while a newer release is loaded", process.pid, port, known, chosen)
     return 0
 
 
@@ -123,14 +123,23 @@ def load_test(port: int, ask: Ask, rate: int, seconds: int) -> list[float]:
         return [one for worker in [threads.submit(work) for _ in range(CONNECTIONS)] for one in worker.result()]
 
 
-def told(name: str, taken: list[float]) -> None:
-    """Print the percentiles of some requests."""
+def told(name: str, process: int, port: int, ask: Ask, chosen: argparse.Namespace) -> None:
+    """Ask, and print the percentiles and the processor time of the server for each request."""
+    before = _processor(process)
+    taken = load_test(port, ask, chosen.rate, chosen.seconds)
+    each = (_processor(process) - before) / len(taken) * 1000
     half, most, worst = np.percentile(taken, (50, 99, 100))
-    load = os.getloadavg()[0]
+    asked = f"{len(taken):,} at {chosen.rate}/s, load {os.getloadavg()[0]:.1f}"
     print(
-        f"{name:50} {len(taken):6} asked  p50 {half:6.1f}  p99 {most:6.1f}  worst {worst:6.1f} ms  (load {load:.1f})",
+        f"{name:48} p50 {half:6.1f}  p99 {most:6.1f}  worst {worst:6.1f} ms, CPU {each:.1f} ms each ({asked})",
         flush=True,
     )
+
+
+def _processor(process: int) -> float:
+    """Seconds of processor time that a process has taken."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident(process: int) -> int:

@@ -11,9 +11,9 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from anyio import to_thread
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
+from starlette.concurrency import run_in_threadpool
 
 from lakehouse.errors import UsageError
 from serving.api import keys
@@ -90,7 +90,7 @@ class Access:
         known = self._keys or {}
         own, _, secret = given.partition(".")
         found = known.get(own)
-        if found is None or not await to_thread.run_sync(found.is_of, secret):
+        if found is None or not await run_in_threadpool(found.is_of, secret):
             self._failures.wait(address)
             raise _unauthorized("this API key is not known; it may have been removed")
         if self._keys is known:  # else it was read again meanwhile, and the next request looks at it

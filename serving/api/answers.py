@@ -126,20 +126,20 @@ class Forecast(Answer):
     level: str = Field(description="series, category or total")
     series_id: str
     frequency: str = Field(description="D: days, W: weeks, M: months")
-    points: list[ForecastPoint]  # type: ignore[valid-type]
+    points: list[ForecastPoint]  # type: ignore[valid-type]  # made of the declaration as the module is loaded
 
 
 class StockPlan(Answer):
     """The plan of a shop's products, by risk of running out, greatest first."""
 
     total: int = Field(description="products that fit, on all pages")
-    items: list[Plan]  # type: ignore[valid-type]
+    items: list[Plan]  # type: ignore[valid-type]  # made of the declaration as the module is loaded
 
 
 class CustomerSegment(Answer):
     """The segment that a customer is in."""
 
-    segment: Segment  # type: ignore[valid-type]
+    segment: Segment  # type: ignore[valid-type]  # made of the declaration as the module is loaded
 
 
 class KpiDefinition(BaseModel):

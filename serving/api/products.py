@@ -24,6 +24,9 @@ from serving.api.lookup import Lookup
 Row = dict[str, Any]
 FUSED = 60
 """The constant of reciprocal rank fusion: Cormack, Clarke, Buettcher (SIGIR 2009)."""
+FADING = 0.25
+"""The n-th last product of a session weighs n ** -FADING. In the orders of Online Retail II that is as good as equal
+weights, and better than 1 / n (docs/benchmarks.md); sessions of clicks wander more than orders do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +54,10 @@ class Products:
         """Whether the catalogue or a model has a product."""
         return product in self.names or self._code(product) >= 0 or bool(self.neighbors.rows(self.shop, product))
 
-    def for_customer(self, customer: str, task: str, k: int) -> list[Row]:
+    def for_customer(self, customer: str, task: str) -> list[Row]:
         """The customer's own list, as it was scored; nothing for who is not known."""
         rows = self.lists.rows(self.shop, task, customer)
-        return self._shown((_from(recommendations.TABLE.name, row) for row in rows), (), k)
+        return self._shown((_from(recommendations.TABLE.name, row) for row in rows), (), len(rows))
 
     def for_strangers(self, country: str | None, without: Collection[str], k: int) -> list[Row]:
         """The best sellers of a country, or of the whole shop where it is not known."""
@@ -62,13 +65,13 @@ class Products:
         return self._shown((_from(best_sellers.TABLE.name, row) for row in rows), without, k)
 
     def for_session(self, seen: Sequence[str], without: Collection[str], k: int) -> list[Row]:
-        """What goes with the products of a session; the last counts most, the one before it half, then a third.
+        """What goes with the products of a session, of which the last counts most.
 
         First what was bought with them, by the sum of similarities; then what the same customers buy (ALS).
         """
         weights: dict[str, float] = defaultdict(float)
         for place, product in enumerate(reversed(seen), start=1):
-            weights[product] += 1 / place
+            weights[product] += place**-FADING
         total: dict[str, float] = defaultdict(float)
         told: dict[str, tuple[float, Row]] = {}
         for product, weight in weights.items():

@@ -36,17 +36,15 @@ async def what_to_show(
     back what else may be sold gets a shorter one.
     """
     products = now.products(shop)
-    own = products.for_customer(customer, task, limit) if customer else []
+    own = products.for_customer(customer, task) if customer else []
     session = [*seen, *cart]
     if own and not session:
-        return _answer(now, shop, "customer", own)
+        return _answer(now, shop, "customer", own[:limit])
     away = products.had(customer) if customer else set()
-    if task == "ALL":
-        away -= {
-            row["product_id"] for row in own
-        }  # the model lists what may be bought again; the rest may have come back
+    if task == "ALL":  # the model lists what may be bought again; the rest may have come back
+        away -= {row["product_id"] for row in own}
     away |= set(session)
-    near = products.for_session(session, away, limit)
+    near = products.for_session(session, away, max(limit, len(own)))
     rows = list(fused(near, [row for row in own if row["product_id"] not in away]))[:limit]
     basis: Basis = "customer and session" if own else "session" if near else "best sellers"
     rows += products.for_strangers(country, away | {row["product_id"] for row in rows}, limit - len(rows))

@@ -14,7 +14,7 @@ from gold.recommend import best_sellers, cart_suggestions, item_neighbors, recom
 from lakehouse.declare.table import Table
 from ml.recommend.data.history import History
 from ml.recommend.lists.co_purchases import CoPurchases
-from serving.api.products import fused
+from serving.api.products import FADING, fused
 from serving.api.release import Loaded
 from tests.ml.recommend.conftest import CUTOFF
 from tests.serving.api.conftest import DELISTED, GIVEN_BACK, NEVER_COUNTED, PATH, SHOP, SOLD_OUT
@@ -77,7 +77,7 @@ def test_what_was_seen_last_counts_most(client: TestClient, tables: Tables) -> N
         total: dict[str, float] = {}
         for place, product in enumerate(reversed(seen), start=1):
             for row in near.filter(pl.col("product_id") == product).iter_rows(named=True):
-                total[row["neighbor_id"]] = total.get(row["neighbor_id"], 0) + row["similarity"] / place
+                total[row["neighbor_id"]] = total.get(row["neighbor_id"], 0) + row["similarity"] * place**-FADING
         best = sorted(set(total) - {*seen, *UNSOLD}, key=lambda product: (-total[product], product))
         answer = ask(client, "recommendations", seen=seen, limit=5)
         assert shown(answer) == best[:5]
@@ -127,6 +127,13 @@ def test_a_customers_list_and_a_session_are_fused(client: TestClient, history: H
     assert shown(answer)[: len(best)] == best
     assert {row["source"] for row in answer["items"]} >= {"gold.item_neighbors", "gold.recommendations"}
     assert not set(shown(answer)) & {"P41", *had, *UNSOLD}
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_a_shorter_answer_is_the_beginning_of_a_longer_one(client: TestClient, limit: int) -> None:
+    for asked in ({"customer": "C001"}, {"customer": "C001", "seen": ["P41"]}, {"seen": ["P41"]}, {}):
+        whole = shown(ask(client, "recommendations", **asked))
+        assert shown(ask(client, "recommendations", limit=limit, **asked)) == whole[:limit]
 
 
 def test_fusion_is_by_places() -> None:
