@@ -188,10 +188,12 @@ CHARGES_LAW = law(
 def measured(order_lines: DataFrame, orders: DataFrame) -> DataFrame:
     """The lines with `kind`, and whether each `is_undone` (product line of a cancelled or returned order) or `is_kept`.
 
-    A line is kept that is the sale of a product and still counts. `channel` is that of its order.
+    A line is kept that is the sale of a product and still counts. `order_status`, `channel` and `cancel_reason` are
+    those of its order.
     """
-    status = orders.select("shop_id", "order_id", F.col("status").alias("order_status"), "channel")
-    lines = order_lines.join(status, ["shop_id", "order_id"], "left").withColumn("kind", F.expr(KIND))
+    status = F.col("status").alias("order_status")
+    heads = orders.select("shop_id", "order_id", status, "channel", "cancel_reason")
+    lines = order_lines.join(heads, ["shop_id", "order_id"], "left").withColumn("kind", F.expr(KIND))
     is_product = F.col("kind").isin("sale", "cancellation")
     is_undone = is_product & F.coalesce(F.col("order_status").isin(*UNDONE_STATUSES), F.lit(False))
     return lines.withColumns({"is_undone": is_undone, "is_kept": (F.col("kind") == "sale") & ~is_undone})

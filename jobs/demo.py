@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from jobs.steps import ALL, FEEDS, catalogued
-from lakehouse.catalogue import pages
+from jobs import report as report_job
+from jobs.steps import ALL, FEEDS
 from lakehouse.promotion import quarantine
 from lakehouse.run import command, job
 from lakehouse.run.console import console, run_shown, summarise
@@ -44,7 +44,7 @@ def main(output: Path, without_models: bool) -> int:
         screen.rule("4. Models, trained, judged on days held out, and scored into gold", align="left")
         codes.append(_models(lake, screen))
     refused = sum(w.rows for w in quarantine.waiting(lake, ALL))
-    screen.print(f"Catalogue  {pages.write(lake, catalogued())}", markup=False)
+    screen.print(f"Catalogue  {report_job.write(lake)}", markup=False)
     screen.rule("What to do next", align="left")
     for what, how in _next(lake.warehouse, folder, refused):
         screen.print(f"{what}\n    {how}", markup=False)

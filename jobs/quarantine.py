@@ -10,7 +10,6 @@ from rich.table import Table as Grid
 
 from jobs.steps import ALL
 from lakehouse.declare.table import Step
-from lakehouse.errors import UsageError
 from lakehouse.promotion import quarantine
 from lakehouse.run import command, job
 from lakehouse.run.console import console, run_shown, summarise
@@ -44,7 +43,7 @@ def main(
     """List, show or resubmit."""
     if action != "list" and not table:
         raise click.UsageError(f"{action} needs a table, such as silver.order_lines")
-    corrections = dict(_pair(text) for text in corrected)
+    corrections = dict(map(command.pair, corrected))
     screen = console()
     steps = choose(ALL, source)
     lake = job.open_lake(env, warehouse, screen)
@@ -78,13 +77,6 @@ def _list(lake: Lake, steps: Sequence[Step], screen: Console) -> int:
         grid.add_row(w.table, w.rule, f"{w.rows:,}", f"{w.resubmitted:,}", f"{last:%Y-%m-%d %H:%M}")
     screen.print(grid if found else "Nothing is in quarantine.")
     return 0
-
-
-def _pair(text: str) -> tuple[str, str]:
-    column, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"--set {text}: write it as COLUMN=VALUE")
-    return column, value
 
 
 if __name__ == "__main__":

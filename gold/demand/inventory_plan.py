@@ -1,10 +1,13 @@
-"""What to order, and when: from the quantiles of the demand over the lead time; written by the scoring job."""
+"""What to order, when, from whom and for how much; written by the scoring job.
+
+How much comes from the quantiles of the demand over the lead time.
+"""
 
 from __future__ import annotations
 
 from gold.vocabulary import MODEL, RUN, SHOP, at_least_zero, key, law
 from lakehouse.declare.rules import between, not_null, one_of
-from lakehouse.declare.table import Field, Table
+from lakehouse.declare.table import MONEY, Field, Table
 
 ALERTS = ("order now", "order soon", "enough", "not counted", "delisted")
 
@@ -15,6 +18,7 @@ TABLE = Table(
     fields=(
         SHOP,
         key("product_id", "string", "product, by the shop's code"),
+        Field("supplier_id", "string", "supplier, by the newest listing; null where the shop does not say"),
         key("as_of_on", "date", "last day that the forecast knows"),
         Field("lead_time_days", "int", "time from ordering to arrival", "days", (between(low=1, action="fail"),)),
         Field("on_hand", "bigint", "pieces in all warehouses; null where stock is not counted", "pieces"),
@@ -31,6 +35,11 @@ TABLE = Table(
             "pieces",
             (not_null("fail"), at_least_zero()),
         ),
+        Field("unit_cost", MONEY, "cost of a piece, by the newest listing", "currency of the row", (at_least_zero(),)),
+        Field(
+            "order_value", MONEY, "order_quantity x unit_cost; null where the cost is not known", "currency of the row"
+        ),
+        key("currency", "string", "currency of the amounts (ISO 4217): that in which the shop sells most"),
         Field(
             "stockout_risk",
             "double",
@@ -52,6 +61,14 @@ TABLE = Table(
             "alert",
             "reason",
             "order_quantity",
+        ),
+        law(
+            "order_value.law",
+            "order_value must be order_quantity x unit_cost",
+            "(order_value IS NULL) = (unit_cost IS NULL) AND coalesce(order_value = order_quantity * unit_cost, true)",
+            "order_value",
+            "order_quantity",
+            "unit_cost",
         ),
         law(
             "safety_stock.law",

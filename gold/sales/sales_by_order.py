@@ -36,10 +36,13 @@ TABLE = Table(
         key("order_id", "string", "order, invoice or credit note"),
         key("sold_on", "date", "business day of the lines; a credit note counts on its own day"),
         CURRENCY,
+        Field("sold_at", "timestamp", "when the first of the lines was sold (UTC)", rules=(not_null("fail"),)),
         Field("customer_id", "string", "customer; null for an order without an account"),
         Field("country", "string", "country sold to"),
         Field("country_code", "string", "ISO 3166-1 alpha-2 code of the country; ZZ where it is unknown"),
         Field("channel", "string", "channel that brought the order; null where the shop does not say"),
+        Field("status", "string", "how far the order got; null where no order is known"),
+        Field("cancel_reason", "string", "why it was cancelled; null where nobody said"),
         Field("has_sale", "boolean", "whether a product was sold, before cancellation", rules=_FLAG),
         Field(
             "is_kept", "boolean", "whether that sale still counts: not cancelled or returned as a whole", rules=_FLAG
@@ -47,8 +50,8 @@ TABLE = Table(
         Field(
             "order_number",
             "int",
-            "the customer's first order that counts is 1, the next 2; null for one that does not count and for one without "
-            "an account",
+            "the customer's first order that counts is 1, the next 2; null for one that does not count or has no "
+            "account",
             rules=(between(low=1, action="fail"),),
         ),
         *(field for field, _ in _MEASURES),
@@ -80,6 +83,8 @@ def build(order_lines: DataFrame, orders: DataFrame, shops: DataFrame) -> DataFr
         F.max("country").alias("country"),
         F.max("country_code").alias("country_code"),
         F.max("channel").alias("channel"),
+        F.max("order_status").alias("status"),
+        F.max("cancel_reason").alias("cancel_reason"),
         F.bool_or(F.col("kind") == "sale").alias("has_sale"),
         F.bool_or("is_kept").alias("is_kept"),
         F.min("sold_at").alias("sold_at"),

@@ -7,10 +7,10 @@ that may hold readable personal data are never shown.
 from __future__ import annotations
 
 import os
-import shlex
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -43,6 +43,8 @@ BATCHES, FILES, EVENTS, EXAMPLES = 20, 100, 100, 5
 SHOWN = 600
 """Characters of a refused row that are shown."""
 NONE = "-"
+LISTED = ("gold", "silver", "bronze", "ops")
+"""The layers in the order in which they are listed."""
 DATA_DOCS = ("ops", "gx", "uncommitted", "data_docs", "local_site", "index.html")
 WRITES = {
     "append": "rows are only ever added",
@@ -65,6 +67,22 @@ class Stand:
 
 
 @dataclass(frozen=True)
+class Chart:
+    """A picture on top of the overview: what it says in a sentence, and its numbers.
+
+    `picture` and `in_the_dark` are SVG, for light and for dark screens. `columns` are the titles of `rows`.
+    """
+
+    title: str
+    says: str
+    picture: str
+    in_the_dark: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    is_wide: bool = False
+
+
+@dataclass(frozen=True)
 class Records:
     """What is known of a warehouse at one moment; times carry their zone, lists have the newest first.
 
@@ -73,7 +91,7 @@ class Records:
     `refused` counts quarantined rows by table and rule (table, rule, rows, resubmitted, last_at), the most first, each
     with an `example` (row_id, row, reasons, file, line) unless that may be personal. `found` is what reconciliations
     found. `waiting` batches are done and not in the ledger yet. `data_docs` is a link, where there are any. Of
-    `release`, if there is one, `stands` are.
+    `release`, if there is one, `stands` are. `charts` are pictures of what gold says.
     """
 
     at: datetime
@@ -90,6 +108,7 @@ class Records:
     waiting: int = 0
     data_docs: str | None = None
     release: Release | None = None
+    charts: Sequence[Chart] = ()
 
 
 @dataclass(frozen=True)
@@ -106,12 +125,18 @@ class Equation:
         return sum(n for _, n in self.left) - sum(n for _, n in self.right)
 
 
-def write(lake: Lake, steps: Sequence[Step], output: Path | None = None) -> Path:
-    """Write the pages into a folder (`ops/catalogue` of the warehouse unless told otherwise); returns the index."""
+def write(lake: Lake, steps: Sequence[Step], output: Path | None = None, charts: Sequence[Chart] = ()) -> Path:
+    """Write the pages into a folder (`ops/catalogue` of the warehouse unless told otherwise); returns the index.
+
+    Pages of tables that are there no more are removed.
+    """
     folder = (output or lake.warehouse / "ops" / "catalogue").absolute()
-    rendered = pages(steps, collect(lake, steps, folder))
+    rendered = pages(steps, replace(collect(lake, steps, folder), charts=charts))
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for name in tables_of(steps):
+            if _page(name) not in rendered:
+                (folder / _page(name)).unlink(missing_ok=True)
         for name, text in rendered.items():
             (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
@@ -123,16 +148,17 @@ def write(lake: Lake, steps: Sequence[Step], output: Path | None = None) -> Path
 
 
 def pages(steps: Sequence[Step], records: Records) -> dict[str, str]:
-    """All pages by file name: `index.html`, `ops.html`, and `<table>.html` for each table."""
+    """All pages by file name: `index.html`, `ops.html`, and `<table>.html` for each table that the warehouse has."""
+    declared, hidden = len(tables_of(steps)), private_tables(steps)
+    steps = here(steps, records)
     tables = tables_of(steps)
-    hidden = private_tables(steps)
-    shared = {"records": records, "known": set(tables), "layers": _layers(tables.values())}
+    shared = {"records": records, "known": set(tables), "layers": _layers(tables.values()), "declared": declared}
     states = {name: gate_state(_of(records.gates, name)) for name in tables}
     last = {name: max((r["at"] for r in _of(records.ledger, name)), default=None) for name in tables}
     views = {"states": states, "last": last, "steps": steps, "matrix": matrix(steps), "picture": picture.draw(steps)}
     rendered = {
         "index.html": _render("index", **shared, **views, neighbours=_neighbours(steps)),
-        "ops.html": _render("ops", **shared, unreadable=_unreadable(records), masked=_masked),
+        "ops.html": _render("ops", **shared, unreadable=_unreadable(records), masked=ops_tables.masked),
     }
     for name, table in tables.items():
         view = _table_view(steps, table, records, name in hidden)
@@ -143,6 +169,19 @@ def pages(steps: Sequence[Step], records: Records) -> dict[str, str]:
 def tables_of(steps: Sequence[Step]) -> dict[str, Table]:
     """The tables that are written, by name, in the order of the steps."""
     return {step.table.name: step.table for step in steps}
+
+
+def here(steps: Sequence[Step], records: Records) -> list[Step]:
+    """The steps into tables that a warehouse has: with rows, or with the verdict of a gate that let none in.
+
+    Of several ways into a table, those from tables that are not there are left out.
+    """
+    declared = tables_of(steps)
+    held = records.stands.keys() | {finding["table"] for finding in records.gates}
+    own = [step for step in steps if step.table.name in held]
+    used = {step for step in own if not step.reads or step.reads[0].table.name not in declared.keys() - held}
+    ways = {step.table.name for step in used}
+    return [step for step in own if step in used or step.table.name not in ways]
 
 
 def private_tables(steps: Sequence[Step]) -> frozenset[str]:
@@ -258,10 +297,11 @@ def _columns(table: Table) -> list[_ColumnView]:
 
 
 def _layers(tables: Iterable[Table]) -> dict[str, list[Table]]:
-    layers: dict[str, list[Table]] = {}
+    """Tables by layer, those first that people ask."""
+    layers: dict[str, list[Table]] = {layer: [] for layer in LISTED}
     for table in tables:
-        layers.setdefault(table.layer, []).append(table)
-    return layers
+        layers[table.layer].append(table)
+    return {layer: own for layer, own in layers.items() if own}
 
 
 def _neighbours(steps: Sequence[Step]) -> dict[str, int]:
@@ -294,17 +334,6 @@ def _by_step(findings: Iterable[Record]) -> dict[str, list[Record]]:
 def _unreadable(records: Records) -> list[Record]:
     found = [file for file in records.files if file["status"] == "unreadable"]
     return sorted(found, key=lambda file: file["at"], reverse=True)
-
-
-def _masked(job: str) -> str:
-    """A command without the values that it was given to correct rows: they may be personal."""
-    words = shlex.split(job)
-    for index, word in enumerate(words):
-        if index and words[index - 1] == "--set":
-            words[index] = word.partition("=")[0] + "=..."
-        elif word.startswith("--set="):
-            words[index] = "=".join(word.split("=")[:2]) + "=..."
-    return shlex.join(words)
 
 
 # --- words and numbers ------------------------------------------------------------------------------------------------
@@ -349,6 +378,11 @@ def _cut(text: str | None) -> str:
     return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]} ... ({len(shown):,} characters)"
 
 
+def _svg(picture: str) -> str:
+    """A picture as the address of an image."""
+    return f"data:image/svg+xml;base64,{b64encode(picture.encode()).decode()}"
+
+
 def _page(table: str) -> str:
     return quote(f"{table}.html")
 
@@ -367,6 +401,7 @@ def _templates() -> Environment:
         "first_line": _first_line,
         "cut": _cut,
         "page": _page,
+        "svg": _svg,
     }
     made.filters.update(filters)
     made.globals.update(actions=ACTIONS, aliases=ALIASES, exits=EXITS, none=NONE)

@@ -103,12 +103,12 @@ def draw(steps: Sequence[Step]) -> Picture:
 
 
 def edges_of(steps: Sequence[Step]) -> list[tuple[str, str]]:
-    """What is made from what, each pair once: (feed or table read, table written)."""
-    pairs = []
+    """What is made from what, each pair once: (feed or table read, table written), of tables that a step writes."""
+    written, pairs = {step.table.name for step in steps}, []
     for step in steps:
         if step.feed:
             pairs.append((feed_name(step), step.table.name))
-        pairs += [(read.table.name, step.table.name) for read in step.reads]
+        pairs += [(read.table.name, step.table.name) for read in step.reads if read.table.name in written]
     return list(dict.fromkeys(pairs))
 
 
@@ -121,7 +121,7 @@ def feed_name(step: Step) -> str:
 
 
 def _graph(steps: Sequence[Step], edges: Sequence[tuple[str, str]]) -> _Graph:
-    tables = {t.name: t for step in steps for t in (step.table, *(read.table for read in step.reads))}
+    tables = {step.table.name: step.table for step in steps}
     feeds = {feed_name(step): f"{step.feed.source} {step.feed.name}" for step in steps if step.feed}
     layer_of = dict.fromkeys(feeds, "files") | {name: table.layer for name, table in tables.items()}
     rank = _ranks(layer_of, edges)

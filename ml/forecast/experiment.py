@@ -17,6 +17,7 @@ from gold.demand import (
     forecast_metrics,
     inventory_plan,
     revenue_forecast,
+    revenue_forecast_monthly,
     stock_position,
 )
 from gold.sales import sales_by_country, sales_daily
@@ -30,7 +31,7 @@ from ml.forecast.lead_time import LEVELS
 from ml.forecast.model import ForecastModel, SeasonalNaive
 from ml.forecast.panel import panels
 from ml.forecast.panel.panel import Panel
-from ml.forecast.settings import column
+from ml.forecast.settings import QUANTILES, column
 from ml.forecast.training import train_days, train_periods
 from silver import calendar, products, promotions
 
@@ -88,10 +89,41 @@ def metrics(served: Served, frames: Frames) -> DataFrame:
 
 def revenue(served: Served, frames: Frames) -> DataFrame:
     """The shop's net revenue in its main currency, day by day."""
-    shop = _forecast(served, frames)
-    rows = served.model.of_revenue(panels.of_revenue(frames)).rename(columns={"on": "sold_on"})
-    rows = rows.assign(shop_id=shop.shop_id, currency=main_currency(frames["sales_daily"], "lines"))
-    return _table(rows, served, frames, revenue_forecast.TABLE)
+    _, forecast = _revenue(served, frames)
+    rows = forecast.frame.rename(columns={"on": "sold_on"})
+    return _table(_of_shop(rows, served, frames), served, frames, revenue_forecast.TABLE)
+
+
+def revenue_by_month(served: Served, frames: Frames) -> DataFrame:
+    """The same by month, with quantiles of each month's sum; a month that runs has what is known of it in it."""
+    panel, forecast = _revenue(served, frames)
+    ahead = forecast.frame[["on", "step"]].assign(sold_month=pd.to_datetime(forecast.frame["on"]).dt.to_period("M"))
+    months = ahead.groupby("sold_month").agg(first=("step", "min"), last=("step", "max"), through_on=("on", "max"))
+    sums = served.model.sums_of_revenue(
+        panel, forecast, list(months[["first", "last"]].itertuples(index=False, name=None))
+    )
+    known = panel.frame.dropna(subset=["y"])
+    so_far = known["y"].groupby(known["on"].dt.to_period("M")).sum()
+    rows = months.reset_index().merge(sums, on=["first", "last"])
+    rows["known_revenue"] = rows["sold_month"].map(so_far).fillna(0.0).round(3)
+    values = ["mean", "median", *(column(level) for level in QUANTILES)]
+    rows[values] = rows[values].add(rows["known_revenue"], axis=0)
+    rows["is_whole"] = pd.to_datetime(rows["through_on"]) == rows["sold_month"].dt.end_time.dt.normalize()
+    rows["sold_month"] = rows["sold_month"].dt.start_time.dt.date
+    return _table(_of_shop(rows, served, frames), served, frames, revenue_forecast_monthly.TABLE)
+
+
+def _revenue(served: Served, frames: Frames) -> tuple[Panel, Forecast]:
+    if "revenue" not in served.cache:
+        panel = panels.of_revenue(frames)
+        served.cache["revenue"] = panel, served.model.of_revenue(panel)
+    found: tuple[Panel, Forecast] = served.cache["revenue"]
+    return found
+
+
+def _of_shop(rows: pd.DataFrame, served: Served, frames: Frames) -> pd.DataFrame:
+    shop_id = _forecast(served, frames).shop_id
+    return rows.assign(shop_id=shop_id, currency=main_currency(frames["sales_daily"], "lines"))
 
 
 def inventory(served: Served, frames: Frames) -> DataFrame:
@@ -109,8 +141,8 @@ def inventory(served: Served, frames: Frames) -> DataFrame:
     expected = plan["mean"].to_numpy(float)
     reorder = np.maximum(plan["q95"].to_numpy(float), expected)
     counted = stock["on_hand"].notna().to_numpy()
-    gone = {row["product_id"] for row in listings(frames["products"]).where("NOT is_active").collect()}
-    delisted = np.array([name in gone for name in ids], bool)
+    listed = listings(frames["products"]).toPandas().set_index("product_id").reindex(ids)
+    delisted = (listed["is_active"] == False).to_numpy()  # noqa: E712 - null is not false
     position = (pd.to_numeric(stock["on_hand"]).fillna(0) + pd.to_numeric(stock["on_order"]).fillna(0)).to_numpy(float)
     needed = np.ceil(np.maximum(reorder + expected - position, 0))
     is_low = position <= reorder
@@ -119,12 +151,15 @@ def inventory(served: Served, frames: Frames) -> DataFrame:
         ["delisted", "not counted", "order now", "order soon"],
         "enough",
     )
+    costs = [None if pd.isna(cost) else cost for cost in listed["unit_cost"]]
     reasons = {"delisted": DELISTED, "not counted": _NOT_COUNTED}
     risk = np.array([_risk(row, position[place]) for place, (_, row) in enumerate(plan.iterrows())])
+    quantity = np.where(counted & is_low & ~delisted, needed, 0).astype("int64")
     rows = pd.DataFrame(
         {
             "shop_id": shop.shop_id,
             "product_id": ids,
+            "supplier_id": listed["supplier_id"].array,
             "as_of_on": shop.panel.cutoff,
             "lead_time_days": days.to_numpy(),
             "on_hand": stock["on_hand"].astype("Int64").array,
@@ -133,7 +168,10 @@ def inventory(served: Served, frames: Frames) -> DataFrame:
             "lead_time_q95": plan["q95"].to_numpy(float),
             "reorder_point": reorder,
             "safety_stock": reorder - expected,
-            "order_quantity": np.where(counted & is_low & ~delisted, needed, 0).astype("int64"),
+            "order_quantity": quantity,
+            "unit_cost": costs,
+            "order_value": [None if cost is None else cost * int(n) for cost, n in zip(costs, quantity, strict=True)],
+            "currency": main_currency(frames["sales_daily"], "lines"),
             "stockout_risk": np.where(counted, risk, np.nan),
             "alert": alert,
             "reason": [reasons.get(str(one)) for one in alert],
@@ -179,7 +217,12 @@ DAYS = Experiment(
         Read(promotions.TABLE),
         Read(calendar.TABLE),
     ),
-    outputs=(*_SERIES, Output(revenue_forecast.TABLE, revenue), Output(inventory_plan.TABLE, inventory)),
+    outputs=(
+        *_SERIES,
+        Output(revenue_forecast.TABLE, revenue),
+        Output(revenue_forecast_monthly.TABLE, revenue_by_month),
+        Output(inventory_plan.TABLE, inventory),
+    ),
     train=train_days,
     load=ForecastModel.load,
     baseline=SeasonalNaive(),

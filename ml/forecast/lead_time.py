@@ -1,8 +1,8 @@
-"""Demand over a lead time: what a stock must last for until the next delivery."""
+"""Sums over several periods: what a stock must last for until the next delivery, what a month will bring."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from scipy.stats import gamma
 from lakehouse.errors import UsageError
 from ml.forecast.ensemble import Fitted, Forecast
 from ml.forecast.panel.panel import Array
-from ml.forecast.settings import column
+from ml.forecast.settings import QUANTILES, column
 from ml.forecast.uncertainty.smearing import Smearing
 
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
@@ -34,7 +34,6 @@ def lead_time_demand(
     cancel each other, and the error of the whole forecast, in proportion to it, as the rolling cutoffs tell it.
     """
     ids = [str(one) for one in forecast.frame["series_id"].drop_duplicates()]
-    mean = forecast.frame["mean"].to_numpy(float).reshape(len(ids), fitted.horizon)
     if not isinstance(periods, int) and (lacking := sorted(set(ids) - set(periods))):
         raise UsageError(f"{len(lacking)} series have no lead time ({lacking[0]} is the first): give each series one")
     asked = np.array([periods if isinstance(periods, int) else periods[name] for name in ids])
@@ -42,16 +41,37 @@ def lead_time_demand(
         raise UsageError(
             f"lead times of {asked.min()} to {asked.max()} periods: between 1 and {fitted.horizon} can be had"
         )
-    if forecast.smearing is None:
-        raise UsageError("a forecast by a plain rule does not tell how far sums vary: ask the rule itself")
     expected, variance = np.empty(len(ids)), np.empty(len(ids))
     for length in np.unique(asked):
         rows = asked == length
-        expected[rows] = mean[rows, :length].sum(axis=1)
-        noise = _noise(forecast.smearing, int(length), mean[:, :length].sum(axis=1))[rows]
-        variance[rows] = noise + _relative_variance(fitted, int(length)) * expected[rows] ** 2
+        sums, spread = _sums(fitted, forecast, 0, int(length))
+        expected[rows], variance[rows] = sums[rows], spread[rows]
     values = {column(level): _quantile(level, expected, variance) for level in levels}
     return pd.DataFrame({"series_id": ids, "periods": asked, "mean": expected, **values})
+
+
+def sum_quantiles(fitted: Fitted, forecast: Forecast, spans: Sequence[tuple[int, int]]) -> pd.DataFrame:
+    """Quantiles of the sums over spans of steps, from the first to the last of each, a row per series and span.
+
+    Columns: series_id, first, last, mean, median, q025 ... q975, in units of y; how, see `lead_time_demand`.
+    """
+    ids = [str(one) for one in forecast.frame["series_id"].drop_duplicates()]
+    rows = []
+    for first, last in spans:
+        expected, variance = _sums(fitted, forecast, first - 1, last)
+        values = {column(level): _quantile(level, expected, variance) for level in QUANTILES}
+        sums = {"series_id": ids, "first": first, "last": last, "mean": expected, "median": values["q50"], **values}
+        rows.append(pd.DataFrame(sums))
+    return pd.concat(rows, ignore_index=True)
+
+
+def _sums(fitted: Fitted, forecast: Forecast, start: int, stop: int) -> tuple[Array, Array]:
+    """Mean and variance, by series, of the sums over periods `start` to before `stop`."""
+    if forecast.smearing is None:
+        raise UsageError("a forecast by a plain rule does not tell how far sums vary: ask the rule itself")
+    expected = forecast.frame["mean"].to_numpy(float).reshape(-1, fitted.horizon)[:, start:stop].sum(axis=1)
+    noise = _noise(forecast.smearing, stop - start, expected)
+    return expected, noise + _relative_variance(fitted, start, stop) * expected**2
 
 
 def _noise(smearing: Smearing, length: int, expected: Array) -> Array:
@@ -61,7 +81,7 @@ def _noise(smearing: Smearing, length: int, expected: Array) -> Array:
     return noise
 
 
-def _relative_variance(fitted: Fitted, length: int) -> float:
+def _relative_variance(fitted: Fitted, start: int, stop: int) -> float:
     """The variance of forecasts of sums, over their square: what of past errors was more than noise.
 
     Series whose noise is small tell it best. It is one for all: a shop grows or shrinks as a whole.
@@ -69,14 +89,16 @@ def _relative_variance(fitted: Fitted, length: int) -> float:
     backtest = fitted.backtest
     if not backtest.cutoffs:
         return _UNTAUGHT
-    truth, forecast = backtest.truth[:, :, :length], fitted.expected()[:, :, :length]
+    truth, forecast = backtest.truth[:, :, start:stop], fitted.expected()[:, :, start:stop]
     known = np.isfinite(truth)
     sold = np.where(known, truth, 0.0).sum(axis=2)
     expected = np.where(known, forecast, 0.0).sum(axis=2)
     counts = (known.mean(axis=2) >= _KNOWN) & backtest.alike & (expected > 0)
     if not counts.any():
         return _UNTAUGHT
-    noise = np.stack([_noise(one.smearing, length, sums) for one, sums in zip(backtest.cutoffs, expected, strict=True)])
+    noise = np.stack(
+        [_noise(one.smearing, stop - start, sums) for one, sums in zip(backtest.cutoffs, expected, strict=True)]
+    )
     square = np.where(counts, expected, 1.0) ** 2
     relative = np.clip(((sold - expected) ** 2 - noise) / square, -_GROSS, _GROSS)[counts]
     weight = 1 / (noise / square + 0.1)[counts]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -14,9 +14,10 @@ import pandas as pd
 
 from gold.demand.bounds import MOST
 from lakehouse.errors import UsageError
+from ml.forecast.backtest.kept import Said
 from ml.forecast.ensemble import Fitted
 from ml.forecast.frames import Forecast
-from ml.forecast.lead_time import lead_time_demand
+from ml.forecast.lead_time import lead_time_demand, sum_quantiles
 from ml.forecast.panel.panel import SEASON, Panel
 from ml.forecast.reconciliation import TOTAL, roll_up
 from ml.forecast.settings import QUANTILES, column
@@ -39,8 +40,11 @@ class Forecaster(Protocol):
     def lead_times(self, panel: Panel, forecast: Forecast, periods: Mapping[str, int]) -> pd.DataFrame:
         """Demand over each series' lead time: series_id, periods, mean, and quantiles q50 ... q99."""
 
-    def of_revenue(self, panel: Panel) -> pd.DataFrame:
+    def of_revenue(self, panel: Panel) -> Forecast:
         """The shop's revenue: as a series."""
+
+    def sums_of_revenue(self, panel: Panel, forecast: Forecast, spans: Sequence[tuple[int, int]]) -> pd.DataFrame:
+        """The revenue over spans of steps: first, last, mean, median, q025 ... q975."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,23 @@ class ForecastModel:
         shortest = {name: min(days, self.demand.horizon) for name, days in periods.items()}
         return lead_time_demand(self.demand, forecast, shortest)
 
-    def of_revenue(self, panel: Panel) -> pd.DataFrame:
+    def of_revenue(self, panel: Panel) -> Forecast:
         """See `Forecaster`."""
+        return self._revenue().predict(panel)
+
+    def sums_of_revenue(self, panel: Panel, forecast: Forecast, spans: Sequence[tuple[int, int]]) -> pd.DataFrame:  # noqa: ARG002 - the interface's
+        """See `Forecaster`."""
+        return sum_quantiles(self._revenue(), forecast, spans)
+
+    def _revenue(self) -> Fitted:
         if self.revenue is None:
             raise UsageError("the model was trained without daily sales and cannot forecast revenue; train again")
-        return self.revenue.predict(panel).frame
+        return self.revenue
+
+    @property
+    def said(self) -> Said:
+        """What the members said at the cutoffs of both backtests, for trainings to come."""
+        return self.demand.backtest.said | (self.revenue.backtest.said if self.revenue is not None else {})
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Forecast the series of a panel in long form: series_id, on, y and the covariates."""
@@ -163,9 +179,23 @@ class SeasonalNaive:
             rows.append({"series_id": str(name), "periods": days, "mean": expected} | quantiles)
         return pd.DataFrame(rows)
 
-    def of_revenue(self, panel: Panel) -> pd.DataFrame:
+    def of_revenue(self, panel: Panel) -> Forecast:
         """See `Forecaster`."""
-        return self.series(panel).frame
+        return self.series(panel)
+
+    def sums_of_revenue(self, panel: Panel, forecast: Forecast, spans: Sequence[tuple[int, int]]) -> pd.DataFrame:
+        """See `Forecaster`. Days are taken to be independent and sums to be normal."""
+        mean = forecast.frame["mean"].to_numpy(float)
+        deviation = float(np.nan_to_num(panel.cube.y[0]).std())
+        rows = []
+        for first, last in spans:
+            expected = float(mean[first - 1 : last].sum())
+            spread = deviation * (last - first + 1) ** 0.5
+            quantiles = {
+                column(level): max(0.0, expected + NormalDist().inv_cdf(level) * spread) for level in QUANTILES
+            }
+            rows.append({"first": first, "last": last, "mean": expected, "median": quantiles["q50"], **quantiles})
+        return pd.DataFrame(rows)
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Forecast the daily series of a panel in long form."""

@@ -8,6 +8,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from gold.customers import customer_segments, segment_moves, segment_profiles
+from gold.customers import customers as gold_customers
+from gold.marketing import mail_targets
 from gold.measures import NO_CUSTOMER, NOT_A_PRODUCT_SALE
 from gold.vocabulary import as_declared
 from lakehouse.declare.table import Read
@@ -64,6 +66,32 @@ def moves(served: Served, frames: Frames) -> DataFrame:
     return as_declared(served.stamp(changed), segment_moves.TABLE)
 
 
+def to_mail(served: Served, frames: Frames) -> DataFrame:
+    """Who agreed to marketing, each with the one reason to write that fits first."""
+    bought = _now(served, frames).drop("country", "net_revenue")
+    usual = F.try_divide(F.col("tenure_days") - F.col("recency_days"), F.col("frequency") - 1)
+    today = bought.agg(F.max("as_of_on").alias("today"))
+    targets = (
+        frames["customers"]
+        .where("marketing_consent")
+        .select("shop_id", "customer_id", "net_revenue", F.col("currency").alias("own_currency"))
+        .join(bought, ["shop_id", "customer_id"], "left")
+        .crossJoin(F.broadcast(today))
+        .withColumns({"usual_interval_days": usual, "as_of_on": F.col("today"), "currency": F.col("own_currency")})
+    )
+    is_lapsing = F.col("recency_days") > F.greatest(
+        F.lit(mail_targets.LAPSING_DAYS), mail_targets.LAPSING_INTERVALS * F.col("usual_interval_days")
+    )
+    reason = (
+        F.when(F.coalesce("frequency", F.lit(0)) == 0, "first order")
+        .when(F.col("frequency") == 1, "second order")
+        .when(is_lapsing, "win back")
+        .when(F.col("tier") == "High", "best customer")
+        .otherwise("keep in touch")
+    )
+    return as_declared(served.stamp(targets.withColumn("reason", reason)), mail_targets.TABLE)
+
+
 def _now(served: Served, frames: Frames) -> DataFrame:
     """The customers as of the shop's last day, described and scored once for all tables."""
     if "now" not in served.cache:
@@ -84,11 +112,12 @@ def _scored(served: Served, customers: DataFrame) -> DataFrame:
 EXPERIMENT = Experiment(
     name="segment",
     meaning="Customer segments: K-means over expected value, recency, frequency and monetary value.",
-    reads=(Read(order_lines.TABLE), Read(orders.TABLE)),
+    reads=(Read(order_lines.TABLE), Read(orders.TABLE), Read(gold_customers.TABLE)),
     outputs=(
         Output(customer_segments.TABLE, segments),
         Output(segment_profiles.TABLE, profiles),
         Output(segment_moves.TABLE, moves),
+        Output(mail_targets.TABLE, to_mail),
     ),
     train=train,
     load=SegmentModel.load,

@@ -10,7 +10,9 @@ from pyspark.sql import functions as F
 
 from lakehouse.declare.table import MONEY, Table
 from silver import (
+    customers,
     demand_drivers,
+    exposures,
     marketing_spend,
     order_lines,
     orders,
@@ -56,6 +58,8 @@ _UNSAID: Mapping[str, Mapping[str, str]] = {
         "currency": "'USD'",
     },
     demand_drivers.TABLE.name: {"shop_id": "'s'", "product_id": "'*'", "is_known_ahead": "true"},
+    customers.TABLE.name: {"shop_id": "'s'"},
+    exposures.TABLE.name: {"shop_id": "'s'"},
     marketing_spend.TABLE.name: {"shop_id": "'s'", "currency": "'GBP'", "channel": "'search'", "campaign": "'c'"},
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -16,7 +18,7 @@ from deltalake import write_deltalake
 from jobs.steps import ALL
 from lakehouse.catalogue import pages as catalogue
 from lakehouse.catalogue import picture
-from lakehouse.catalogue.pages import Records, Stand
+from lakehouse.catalogue.pages import Chart, Records, Stand
 from lakehouse.errors import UsageError
 from lakehouse.promotion.quarantine import by_rule
 from lakehouse.session import spark_session
@@ -65,7 +67,7 @@ def run(**changed: Any) -> dict[str, Any]:
 
 
 def records(**changed: Any) -> Records:
-    stands = {name: Stand(1234567) for name in TABLES if name != "gold.kpi_daily"}
+    stands = {name: Stand(1234567) for name in TABLES}
     given: dict[str, Any] = {"stands": stands, "ledger": [batch()], "gates": [finding()], "files": [file()]}
     given |= {"runs": [run()], "refused": [refused(ORDERS, '{"status": "gone"}')]}
     return Records(NOW, "warehouse", **given | changed)
@@ -79,7 +81,7 @@ def pages() -> dict[str, str]:
 class Page(HTMLParser):
     """Links, ids and text of a page; tags that are not closed in order are an error."""
 
-    VOID = frozenset(["meta", "link", "br", "rect", "path"])
+    VOID = frozenset(["meta", "link", "br", "rect", "path", "source", "img"])
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -189,12 +191,38 @@ def test_lines_run_from_left_to_right_between_boxes() -> None:
 # --- what the records say ---------------------------------------------------------------------------------------------
 
 
-def test_a_table_that_does_not_exist_is_greyed(pages: dict[str, str]) -> None:
-    assert pages["index.html"].count("not filled yet") == 2  # in the list and in the picture
-    assert "not filled yet" in pages["gold.kpi_daily.html"]
-    assert "No batch was published yet." in pages["gold.kpi_daily.html"]
-    empty = catalogue.pages(ALL, Records(NOW, "w"))
-    assert empty["index.html"].count('<tr class="missing">') == len(TABLES)
+def test_only_what_the_warehouse_has_is_shown_gold_first() -> None:
+    stands = {
+        name: Stand(5) for name in TABLES if name.startswith("bronze.shop_") or name in (ORDERS, "gold.sales_daily")
+    }
+    shown = catalogue.pages(ALL, records(stands=stands, refused=[]))
+    assert set(shown) == {"index.html", "ops.html", *(f"{name}.html" for name in stands)}
+    headings = re.findall(r'<h2 id="(gold|silver|bronze|ops)"', shown["index.html"])
+    assert headings == ["gold", "silver", "bronze"]
+    assert {
+        box.name for box in picture.draw(catalogue.here(ALL, records(stands=stands))).boxes if not box.is_files
+    } == (set(stands))
+    assert "online_retail" not in shown["silver.orders.html"]  # a way in from a source that was never delivered
+
+
+def test_a_table_whose_first_batch_was_blocked_is_greyed() -> None:
+    told = records(stands={"bronze.shop_orders": Stand(5)}, gates=[finding(passed=False)])
+    shown = catalogue.pages(ALL, told)
+    assert shown["index.html"].count("not filled yet") == 2  # in the list and in the picture
+    assert shown["index.html"].count('<tr class="missing">') == 1
+    assert "not filled yet" in shown["silver.orders.html"]
+    assert "No batch was published yet." in catalogue.pages(ALL, replace(told, ledger=()))["silver.orders.html"]
+
+
+def test_charts_stand_on_top_with_their_numbers_for_light_and_dark() -> None:
+    light, dark = '<svg xmlns="http://www.w3.org/2000/svg"/>', '<svg xmlns="http://www.w3.org/2000/svg"></svg>'
+    chart = Chart("Net revenue", HOSTILE, light, dark, ("day", "EUR"), [("2024-01-01", "1,234.50")])
+    index = catalogue.pages(ALL, records(charts=[chart]))["index.html"]
+    for text in (light, dark):
+        assert f"data:image/svg+xml;base64,{b64encode(text.encode()).decode()}" in index
+    assert "1,234.50" in index
+    assert "script" not in Page(index).tags
+    assert index.index("Net revenue") < index.index('id="gold"')
 
 
 def test_the_account_is_written_out_and_balances(pages: dict[str, str]) -> None:
@@ -314,12 +342,21 @@ def test_trainings_are_on_the_page_of_operations_with_their_decisions_and_ratios
 # --- from the warehouse to records ------------------------------------------------------------------------------------
 
 
-def test_an_empty_warehouse_is_a_catalogue_of_declarations(tmp_path: Path) -> None:
+def test_a_catalogue_of_an_empty_warehouse_says_what_fills_it(tmp_path: Path) -> None:
     lake = Lake(spark_session, tmp_path / "w", Settings("w", 1, 1), lambda: NOW)
     index = catalogue.write(lake, ALL)
     assert index == tmp_path / "w" / "ops" / "catalogue" / "index.html"
-    assert "0 of" in index.read_text()
-    assert {path.name for path in index.parent.iterdir()} == set(catalogue.pages(ALL, records()))
+    assert "No table was filled yet" in index.read_text()
+    assert {path.name for path in index.parent.iterdir()} == {"index.html", "ops.html"}
+
+
+def test_pages_of_tables_that_are_gone_are_removed(tmp_path: Path) -> None:
+    lake = Lake(spark_session, tmp_path / "w", Settings("w", 1, 1), lambda: NOW)
+    index = catalogue.write(lake, ALL)
+    for name in (f"{ORDERS}.html", "notes.html"):
+        (index.parent / name).write_text("older")
+    catalogue.write(lake, ALL)
+    assert {path.name for path in index.parent.iterdir()} == {"index.html", "ops.html", "notes.html"}
 
 
 def test_the_link_to_data_docs_is_relative_to_the_pages(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from scipy.stats import poisson
 
 from lakehouse.errors import UsageError
 from ml.forecast.ensemble import Fitted, fit
-from ml.forecast.lead_time import lead_time_demand
+from ml.forecast.lead_time import lead_time_demand, sum_quantiles
 from ml.forecast.panel.panel import Panel
 from tests.ml.forecast.conftest import HORIZON, QUICK, with_y
 
@@ -36,6 +36,20 @@ def test_the_sum_of_independent_days_has_the_quantiles_of_its_distribution() -> 
     for level in (0.5, 0.8, 0.95, 0.99):
         expected = poisson.ppf(level, plan["mean"])
         assert plan[f"q{round(level * 100)}"].to_numpy() == pytest.approx(expected, rel=0.05)
+
+
+def test_the_sum_of_a_later_span_is_that_of_its_periods(quick: Fitted) -> None:
+    forecast = quick.predict()
+    sums = sum_quantiles(quick, forecast, [(1, 3), (4, 7)])
+    own = forecast.frame[(forecast.frame["series_id"] == "s0") & (forecast.frame["step"] >= 4)]
+    later = sums[(sums["series_id"] == "s0") & (sums["first"] == 4)].iloc[0]
+    assert later["mean"] == pytest.approx(own["mean"].sum())
+    assert own["q025"].sum() < later["q025"] < later["median"] < later["q975"] < own["q975"].sum()
+    plan = lead_time_demand(quick, forecast, 3).set_index("series_id")
+    first = sums[sums["first"] == 1].set_index("series_id")
+    pd.testing.assert_series_equal(first["q95"], plan["q95"])
+    with pytest.raises(UsageError, match="ask the rule itself"):
+        sum_quantiles(quick, replace(forecast, smearing=None), [(1, 3)])
 
 
 def test_one_gross_error_of_the_past_does_not_multiply_the_stock(quick: Fitted) -> None:

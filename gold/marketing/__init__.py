@@ -1,0 +1,1 @@
+"""What marketing did: campaigns, experiments, and whom to write to."""
