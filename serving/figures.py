@@ -67,8 +67,8 @@ def over_time(
 ) -> Figure:
     """Lines over days, the first in front, with bands around them, and a mark where what is known ends (`since`)."""
     figure, panel = _panel(height)
-    for (name, (low, high)), colour in zip((bands or {}).items(), COLOURS, strict=False):
-        panel.fill_between(days, _floats(low), _floats(high), color=colour, alpha=0.18, linewidth=0, label=name)
+    for name, (low, high) in (bands or {}).items():  # a band within another is darker
+        panel.fill_between(days, _floats(low), _floats(high), color=BLUE, alpha=0.16, linewidth=0, label=name)
     for place, ((name, values), colour) in enumerate(zip(lines.items(), COLOURS, strict=False)):
         panel.plot(days, _floats(values), color=colour, linewidth=1.8 - 0.6 * place, label=name, zorder=3 - 0.1 * place)
     if since is not None:
@@ -151,7 +151,8 @@ def waterfall(
     for at, top, text in told:
         panel.annotate(text, (at, top), (0, 3), textcoords="offset points", ha="center", fontsize=9)
     panel.set_xticks(range(len(moves) + 2), [ends[0], *names, ends[1]])
-    panel.margins(y=0.12)
+    highest, lowest = max(top for _, top, _ in told), min(0.0, before, *tops)
+    panel.set_ylim(lowest * 1.12, highest * 1.12)  # room for what is written above
     _finish(panel, title, unit)
     return figure
 
