@@ -67,15 +67,16 @@ def over_time(
 ) -> Figure:
     """Lines over days, the first in front, with bands around them, and a mark where what is known ends (`since`)."""
     figure, panel = _panel(height)
+    at = np.asarray(days, dtype="datetime64[D]")
     for name, (low, high) in (bands or {}).items():  # a band within another is darker
-        panel.fill_between(days, _floats(low), _floats(high), color=BLUE, alpha=0.16, linewidth=0, label=name)
+        panel.fill_between(at, _floats(low), _floats(high), color=BLUE, alpha=0.16, linewidth=0, label=name)
     for place, ((name, values), colour) in enumerate(zip(lines.items(), COLOURS, strict=False)):
-        panel.plot(days, _floats(values), color=colour, linewidth=1.8 - 0.6 * place, label=name, zorder=3 - 0.1 * place)
+        panel.plot(at, _floats(values), color=colour, linewidth=1.8 - 0.6 * place, label=name, zorder=3 - 0.1 * place)
     if since is not None:
-        panel.axvline(since, color=GREY, linewidth=1, linestyle=":")
-    locator = AutoDateLocator(maxticks=9)
+        panel.axvline(since, color=GREY, linewidth=1, linestyle=":")  # type: ignore[arg-type]  # a day of the axis
+    locator = AutoDateLocator(maxticks=9)  # type: ignore[no-untyped-call]  # matplotlib's
     panel.xaxis.set_major_locator(locator)
-    panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]  # matplotlib's
     _finish(panel, title, unit)
     if panel.get_ylim()[0] > 0:  # a line that falls by a tenth must not look as if it fell to nothing
         panel.set_ylim(bottom=0)
@@ -194,7 +195,8 @@ def scatter(groups: Mapping[str, tuple[Values, Values]], title: str, x: str, y: 
 @contextmanager
 def in_the_dark() -> Iterator[None]:
     """Pictures made and written within are for a dark ground."""
-    with rc_context(dict.fromkeys(_INK, "#e8e6e1")):
+    ink: Any = dict.fromkeys(_INK, "#e8e6e1")
+    with rc_context(ink):
         yield
 
 

@@ -133,4 +133,4 @@ def test_a_waterfall_ends_at_the_value_before_and_all_changes() -> None:
         ["price", "volume"], [Decimal("10.5"), Decimal(-3)], 100.0, "why", "EUR", ("then", "now")
     )
     texts = [text.get_text() for text in figure.axes[0].texts]
-    assert texts == ["+10", "-3", "100", "108"]
+    assert texts == ["100", "108", "+10", "-3"]
