@@ -74,7 +74,7 @@ def test_the_first_look_shows_the_revenue_of_the_shop(scored: Lake) -> None:
 
 @pytest.mark.parametrize("name", OF_MODELS)
 def test_a_notebook_says_which_table_it_lacks(promoted: Promoted, name: str) -> None:
-    with pytest.raises(UsageError, match=r"gold\.\w+.* was not filled yet; .* shoplake score"):
+    with pytest.raises(UsageError, match=r"the newest release lacks gold\.\w+.*; .* shoplake score"):
         ran(promoted.lake, name)
 
 
