@@ -122,9 +122,16 @@ class View:
 
     @property
     def names(self) -> str:
-        """SQL of a relation of `product_id` and `name`: what the shop's products are called, where gold knows it."""
+        """SQL of a relation of `product_id` and `name`: what the shop's products are called, where gold knows it.
+
+        Of products that share a name each has its code behind it, so that no chart takes them for one.
+        """
         if self.has("gold.products"):
-            return "(SELECT product_id, name FROM gold.products WHERE shop_id = $shop)"
+            return (
+                "(SELECT product_id, CASE WHEN count(*) OVER (PARTITION BY name) > 1"
+                " THEN concat(name, ' (', product_id, ')') ELSE name END AS name"
+                " FROM gold.products WHERE shop_id = $shop)"
+            )
         return "(SELECT CAST(NULL AS VARCHAR) AS product_id, CAST(NULL AS VARCHAR) AS name WHERE false)"
 
     def meanings(self, table: str, *columns: str) -> dict[str, str]:

@@ -266,7 +266,7 @@ def explained(view: View) -> Iterator[Block]:
 def campaigns(view: View) -> Iterator[Block]:
     """What campaigns of the period cost and brought."""
     rows = view.frame(
-        "SELECT name, kind, channel, starts_on, ends_on, spend, orders, net_revenue, margin, contribution, discount,"
+        "SELECT campaign_id, name, kind, channel, starts_on, ends_on, spend, orders, net_revenue, margin, contribution, discount,"
         " sales, sales_before, sales_after, untold FROM gold.campaign_results WHERE shop_id = $shop"
         " AND currency = $currency AND starts_on <= $last AND coalesce(ends_on, $last) >= $first"
         " ORDER BY contribution DESC NULLS LAST, net_revenue DESC NULLS LAST, name, starts_on"
@@ -281,7 +281,9 @@ def campaigns(view: View) -> Iterator[Block]:
         told += (
             f" Of {len(known)} whose result can be told, {len(paid)} earned what they cost; together they left {left}."
         )
-    named_rows = known.with_columns((pl.col("name") + pl.col("starts_on").dt.strftime(" (%b %Y)")).alias("campaign"))
+    named_rows = known.with_columns(
+        pl.format("{} ({})", "campaign_id", pl.col("starts_on").dt.strftime("%b %Y")).alias("campaign")
+    )
     yield Figure(
         "campaigns",
         "What campaigns brought",
