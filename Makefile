@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 unexport SPARK_HOME SPARK_CONF_DIR PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check lint format bench report docs mlflow lock clean
+.PHONY: help setup demo test test-long check lint format bench report board docs mlflow lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench: setup ## Compare against other tools, with ratios from one run
 
 report: setup ## Write the catalogue of warehouse/: tables, lineage, ledger, quarantine, as static pages
 	@$(BIN)/shoplake report
+
+board: setup ## Open the board on a warehouse (WAREHOUSE=demo/warehouse)
+	@$(BIN)/shoplake board $(if $(WAREHOUSE),--warehouse $(WAREHOUSE))
 
 docs: setup ## Build the site of docs/ into build/site: tables and commands come from the code, links are checked
 	@$(BIN)/mkdocs build --strict --quiet

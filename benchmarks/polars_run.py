@@ -341,8 +341,14 @@ def _timestamp(name: str) -> pl.Expr:
 
 def gold_sales_daily(work: Work) -> None:
     """The measures of gold.sales_daily. Without a feed of orders no order is cancelled or returned."""
-    days = work.scan("silver.order_lines").with_columns(kind=_kind()).group_by("shop_id", "sold_on", "currency")
+    versions = work.scan("silver.products").select("product_id", "unit_cost", "__START_AT").sort("__START_AT")
+    lines = work.scan("silver.order_lines").sort("sold_at")
+    lines = lines.join_asof(versions, left_on="sold_at", right_on="__START_AT", by="product_id", check_sortedness=False)
+    is_own = pl.col("currency") == pl.col("currency").mode().max()
+    cost = pl.when(is_own).then(pl.col("quantity") * pl.col("unit_cost"))
+    days = lines.with_columns(kind=_kind(), cost=cost).group_by("shop_id", "sold_on", "currency")
     is_sale, amount = pl.col("kind") == "sale", pl.col("amount")
+    is_costed = pl.col("kind").is_in(["sale", "cancellation"]) & pl.col("cost").is_not_null()
     nothing, no_money = pl.lit(0, pl.Int64), pl.lit(0, MONEY)
     measured = days.agg(
         lines=pl.len().cast(pl.Int64),
@@ -355,6 +361,8 @@ def gold_sales_daily(work: Work) -> None:
         cancelled_amount=amount.filter(pl.col("kind") == "cancellation").sum(),
         net_revenue=amount.filter(pl.col("kind").is_in(["sale", "cancellation"])).sum(),
         status_cancelled_amount=no_money,
+        costed_revenue=amount.filter(is_costed).sum(),
+        margin=pl.when(is_costed.any()).then((amount - pl.col("cost")).filter(is_costed).sum()),
         charges_amount=amount.filter(~pl.col("kind").is_in(["sale", "cancellation"])).sum(),
         line_amount=amount.sum(),
         **{

@@ -45,9 +45,6 @@ def main() -> int:
     parser.add_argument("shop", choices=["online_retail", "complete_journey", "movielens"])
     parser.add_argument("--warehouse", type=Path, help="warehouse with Online Retail II in silver")
     parser.add_argument("--cut", choices=[*CUTS], default="test")
-    parser.add_argument(
-        "--als", choices=["spark", "numpy"], default="spark", help="who fits ALS (one model, two codes)"
-    )
     parser.add_argument("--ablate", action="store_true", help="also learn without ALS, towers, network, on 3 cuts")
     parser.add_argument(
         "--model", type=Path, help="folder in which the trained hybrid is kept, and found the next time"
@@ -76,14 +73,14 @@ def measure(asked: argparse.Namespace) -> None:
     else:
         history, events = data.online_retail(asked.warehouse, CUTS[asked.cut])
         settings = Settings()
-    fit = _als(asked.als)
+    fit: als.Als = partial(als.fit_als, seed=SEED, **ALS)
     snapshot = Snapshot.of(history, settings.active)
     bought = evaluation.truths(history, events, settings.window)
     rows = snapshot.rows_of(bought["ALL"]["customer_id"].unique().sort())
     print(f"{asked.shop}, cut {history.cutoff}: {len(rows)} customers, {snapshot.shape[1]} active products")
     started = time.process_time()
     factors = fit(als.interactions(snapshot))
-    print(f"ALS by {asked.als}: {time.process_time() - started:.0f} CPU s in this process")
+    print(f"ALS: {time.process_time() - started:.1f} CPU s")
     lists = _baselines(snapshot, factors, rows)
     hybrid = _hybrid(history, fit, settings, asked.model)
     asked_for: tuple[Task, ...] = ("NEW",) if asked.shop == "movielens" else TASKS
@@ -94,14 +91,6 @@ def measure(asked: argparse.Namespace) -> None:
         _rated()
     if asked.ablate:
         _ablation(history, fit, settings, snapshot, rows, bought)
-
-
-def _als(engine: str) -> als.Als:
-    if engine == "numpy":
-        return partial(als.fit_als_local, seed=SEED, **ALS)
-    from lakehouse.session import SMALL_DATA, spark_session
-
-    return partial(als.fit_als, spark_session(SMALL_DATA), seed=SEED, **ALS)
 
 
 def _hybrid(history: History, fit: als.Als, settings: Settings, kept: Path | None) -> Hybrid:
@@ -215,7 +204,7 @@ def _rated() -> None:
         pl.lit("ZZ").alias("country_code"),
     )
     snapshot = Snapshot.of(History(events, data.titles(), ratings.LAST), 10_000)
-    fitted = als.fit_als_local(als.interactions(snapshot), seed=SEED, **ALS)
+    fitted = als.fit_als(als.interactions(snapshot), seed=SEED, **ALS)
     scorers = baselines(snapshot, fitted)
     noise = np.random.default_rng(7)
     scorers["random order"] = lambda rows: noise.random((len(rows), snapshot.shape[1])).astype(np.float32)

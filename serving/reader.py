@@ -6,10 +6,11 @@ meanwhile. Columns with personal data are not there at all.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import duckdb
 import polars as pl
@@ -21,6 +22,13 @@ from lakehouse.declare.table import Table
 from lakehouse.errors import UsageError
 from lakehouse.store import arrow, log
 from lakehouse.store.lake import Lake
+
+_NAMED = re.compile(r"\$(\w+)")
+
+
+def without_spark() -> NoReturn:
+    """The `start` of a `Lake` that is only served from."""
+    raise AssertionError("serving starts no Spark")
 
 
 class Reader:
@@ -44,12 +52,21 @@ class Reader:
         """What can be asked for, by name."""
         return self._tables
 
-    def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
-        """What a query answers. Values go into it as parameters (`?`), never as text."""
-        answer = self._connection.sql(sql, params=list(parameters))
+    @property
+    def names(self) -> frozenset[str]:
+        """All that can be asked for: the tables, and those of ops that there are."""
+        return frozenset(self._relations)
+
+    def frame(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pl.DataFrame:
+        """What a query answers. Values go into it as parameters, never as text: `?` in their order, or `$name`."""
+        given: Any = list(parameters)
+        if isinstance(parameters, Mapping):
+            named = set(_NAMED.findall(sql))
+            given = {name: value for name, value in parameters.items() if name in named}
+        answer = self._connection.sql(sql, params=given)
         return cast(pl.DataFrame, pl.from_arrow(answer.to_arrow_table()))
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
         """What a query answers, row by row."""
         return self.frame(sql, parameters).to_dicts()
 
@@ -70,9 +87,16 @@ class Reader:
             for name, rows in self._relations.items():
                 alias = name.replace(".", "__")
                 connection.register(alias, rows)
-                connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {alias}")
+                connection.execute(f"CREATE VIEW {name} AS SELECT *{self._younger(name, rows)} FROM {alias}")
             self._own.connection = connection
         return cast(duckdb.DuckDBPyConnection, self._own.connection)
+
+    def _younger(self, name: str, rows: dataset.Dataset | pa.Table) -> str:
+        """SQL of the columns that a table is declared with now and did not have when it was written: null."""
+        declared = self._tables[name].fields if name in self._tables else ()
+        fields = [field for field in declared if field.name not in rows.schema.names and not field.personal]
+        types = ["VARCHAR" if "<" in field.type else field.type for field in fields]
+        return "".join(f", CAST(NULL AS {kind}) AS {f.name}" for f, kind in zip(fields, types, strict=True))
 
     @cached_property
     def _relations(self) -> dict[str, dataset.Dataset | pa.Table]:

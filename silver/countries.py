@@ -74,7 +74,11 @@ ALIASES = {
 NAMES = {entry[:2]: entry[3:] for entry in _LISTED.strip().replace("\n", ";").split(";")}
 """Code -> name."""
 
-_CODES = {name.upper(): code for code, name in NAMES.items()} | ALIASES | {code: code for code in NAMES}
+_CODES = {
+    spelling: code
+    for code, name in NAMES.items()
+    for spelling in (code, name.upper(), *(alias for alias, known in ALIASES.items() if known == code))
+}
 _NAMES = {alias: NAMES[code] for alias, code in _CODES.items()}
 
 

@@ -84,7 +84,8 @@ def build(
 ) -> DataFrame:
     """Put what is known to have come of a campaign beside its cost."""
     advertising = _advertising(marketing_spend, sessions, orders, sales_by_order, shops)
-    promoted = _promotions(promotions, costed(measured(order_lines, orders), shops), demand_daily)
+    begun = _begun(promotions, last_days(sales_by_order, "sold_on", "lines"))
+    promoted = _promotions(begun, costed(measured(order_lines, orders), shops), demand_daily)
     return as_declared(advertising.unionByName(promoted, allowMissingColumns=True), TABLE)
 
 
@@ -109,9 +110,10 @@ def _advertising(
         F.trunc("started_on", "MM").alias("starts_on"),
     )
     ordered = orders.where("session_id IS NOT NULL").select("shop_id", "session_id", "order_id")
+    worth = sales.select("shop_id", "order_id", "currency", "is_kept", "net_revenue", "margin")
     brought = (
         visits.join(ordered, ["shop_id", "session_id"])
-        .join(sales, ["shop_id", "order_id"])
+        .join(worth, ["shop_id", "order_id"])
         .groupBy(*campaign, "currency")
         .agg(
             F.count_distinct(F.when(F.col("is_kept"), F.col("order_id"))).alias("orders"),
@@ -140,10 +142,9 @@ def _advertising(
             "net_revenue": F.when(is_visited, F.coalesce("net_revenue", F.lit(0))),
         }
     )
-    # Where no order came of it there is no margin either, whatever goods cost.
-    rows = rows.withColumn(
-        "margin", F.when(F.col("net_revenue") == 0, F.coalesce("margin", F.lit(0))).otherwise(F.col("margin"))
-    )
+    # Where nothing came of it there is no margin either, whatever goods cost.
+    is_nothing = (F.col("orders") == 0) & (F.col("net_revenue") == 0)
+    rows = rows.withColumn("margin", F.coalesce("margin", F.when(is_nothing, F.lit(0))))
     rows = rows.withColumn("contribution", F.col("margin") - F.col("spend"))
     untold = _untold(
         (F.col("spend").isNull(), "contribution: no spend on it was delivered"),
@@ -153,11 +154,10 @@ def _advertising(
     return rows.withColumn("untold", untold).where("currency IS NOT NULL")
 
 
-def _promotions(promotions: DataFrame, lines: DataFrame, demand_daily: DataFrame) -> DataFrame:
-    last = F.broadcast(last_days(demand_daily, "demand_on", "greatest(lines, 1)"))
-    promotion = ["shop_id", "promotion_id"]
-    begun = (
-        promotions.join(last, "shop_id")
+def _begun(promotions: DataFrame, last: DataFrame) -> DataFrame:
+    """The promotions that have begun by the shop's last day, with the days that they ran until then."""
+    return (
+        promotions.join(F.broadcast(last), "shop_id")
         .where("starts_on <= as_of_on")
         .withColumns(
             {
@@ -167,18 +167,25 @@ def _promotions(promotions: DataFrame, lines: DataFrame, demand_daily: DataFrame
         )
         .withColumn("days", F.date_diff("ends_on", "starts_on") + 1)
     )
-    span = begun.select(*promotion, F.col("product_id").alias("promoted_id"), "starts_on", "ends_on", "days")
-    same = (F.col("promoted_id").isNull()) | (F.col("promoted_id") == F.col("product_id"))
+
+
+def _promotions(begun: DataFrame, lines: DataFrame, demand_daily: DataFrame) -> DataFrame:
+    promotion = ["shop_id", "promotion_id"]
+    span = begun.select(*promotion, "product_id", "starts_on", "ends_on", "days")
     near = F.col("demand_on").between(F.expr("date_sub(starts_on, days)"), F.expr("date_add(ends_on, days)"))
-    by_day = demand_daily.select("shop_id", "product_id", "demand_on", "currency", "sales_amount")
+    day = ["shop_id", "demand_on", "currency"]
+    by_day = demand_daily.select(*day, "product_id", "sales_amount")
+    of_all = by_day.groupBy(*day).agg(F.sum("sales_amount").alias("sales_amount"))
+    of_one = by_day.join(F.broadcast(span.where("product_id IS NOT NULL")), ["shop_id", "product_id"])
+    of_all = of_all.join(F.broadcast(span.where("product_id IS NULL")), "shop_id")
     windows = {
         "sales": F.col("demand_on").between(F.col("starts_on"), F.col("ends_on")),
         "sales_before": F.col("demand_on") < F.col("starts_on"),
         "sales_after": F.col("demand_on") > F.col("ends_on"),
     }
     sold = (
-        by_day.join(F.broadcast(span), "shop_id")
-        .where(same & near)
+        of_one.unionByName(of_all)
+        .where(near)
         .groupBy(*promotion, "currency")
         .agg(
             *(

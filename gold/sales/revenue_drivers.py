@@ -83,8 +83,8 @@ def build(sales_by_order: DataFrame, order_lines: DataFrame, orders: DataFrame) 
         sales_by_order.groupBy("shop_id").agg(F.trunc(F.min("sold_on"), "MM").alias("first_month")), "shop_id"
     )
     shops = F.broadcast(known)
-    products = _products(_sided(measured(order_lines, orders), shops))
-    by_order = _by_order(_sided(_with_customers(sales_by_order), shops))
+    products = _products(measured(order_lines, orders), shops)
+    by_order = _by_order(_with_customers(sales_by_order), shops)
     totals = by_order.where("dimension = 'customers'").groupBy(*_MONTH).agg(F.sum("effect").alias("change"))
     parts = _causes(products).unionByName(_most_changed(products)).unionByName(by_order)
     rows = parts.join(totals, [*_MONTH]).join(shops, "shop_id")
@@ -92,27 +92,34 @@ def build(sales_by_order: DataFrame, order_lines: DataFrame, orders: DataFrame) 
     return as_declared(_spans(rows).withColumn("unexplained", F.col("change") - explained), TABLE)
 
 
-def _sided(rows: DataFrame, shops: DataFrame) -> DataFrame:
+def _by_month(rows: DataFrame, shops: DataFrame, *by: str, **values: Column) -> DataFrame:
+    """Sums by month and whether the day `is_early`: no later in its month than the shop's last day is in its own."""
+    dated = rows.join(shops, "shop_id").where("sold_on <= as_of_on")
+    is_early = F.dayofmonth("sold_on") <= F.dayofmonth("as_of_on")
+    month = F.trunc("sold_on", "MM")
+    groups = dated.groupBy("shop_id", "currency", month.alias("sold_month"), is_early.alias("is_early"), *by)
+    return groups.agg(*(F.coalesce(F.sum(value), F.lit(0)).alias(name) for name, value in values.items()))
+
+
+def _sided(sums: DataFrame, shops: DataFrame) -> DataFrame:
     """Each row once for every comparison that it is in, on the side of the month itself (`is_now`) or of the other.
 
     A month that still runs is compared with as many days of the other.
     """
-    month = F.trunc("sold_on", "MM")
     sides = [
         F.struct(
-            F.add_months(month, ahead).alias("month"), F.lit(name).alias("basis"), F.lit(ahead == 0).alias("is_now")
+            F.add_months("sold_month", ahead).alias("month"),
+            F.lit(name).alias("basis"),
+            F.lit(ahead == 0).alias("is_now"),
         )
         for name, months in BASES.items()
         for ahead in (0, months)
     ]
-    rows = rows.join(shops, "shop_id").where("sold_on <= as_of_on")
-    rows = rows.withColumn("side", F.explode(F.array(*sides))).select("*", "side.*").drop("side")
+    rows = sums.join(shops, "shop_id").withColumn("side", F.explode(F.array(*sides))).select("*", "side.*")
     is_running = (F.col("month") == F.trunc("as_of_on", "MM")) & (F.col("as_of_on") < F.last_day("as_of_on"))
-    is_early = F.dayofmonth("sold_on") <= F.dayofmonth("as_of_on")
     is_compared = F.add_months("month", -_months_back()) >= F.col("first_month")
-    return rows.where(is_compared & (F.col("month") <= F.col("as_of_on")) & (~is_running | is_early)).drop(
-        "as_of_on", "first_month"
-    )
+    is_known = F.col("month") <= F.col("as_of_on")
+    return rows.where(is_compared & is_known & (~is_running | F.col("is_early"))).drop("as_of_on", "first_month")
 
 
 def _months_back() -> Column:
@@ -137,28 +144,28 @@ def _spans(rows: DataFrame) -> DataFrame:
     )
 
 
-def _now_and_then(value: Column, name: str) -> list[Column]:
-    """The sums of a value on both sides of a comparison."""
+def _now_and_then(name: str) -> list[Column]:
+    """The sums of a column on both sides of a comparison."""
     now = F.col("is_now")
     return [
-        F.coalesce(F.sum(F.when(now, value)), F.lit(0)).alias(f"{name}_now"),
-        F.coalesce(F.sum(F.when(~now, value)), F.lit(0)).alias(f"{name}_then"),
+        F.coalesce(F.sum(F.when(now, F.col(name))), F.lit(0)).alias(f"{name}_now"),
+        F.coalesce(F.sum(F.when(~now, F.col(name))), F.lit(0)).alias(f"{name}_then"),
     ]
 
 
-def _products(lines: DataFrame) -> DataFrame:
+def _products(lines: DataFrame, shops: DataFrame) -> DataFrame:
     """Pieces, gross sales and net revenue of each product on both sides."""
     is_sale = F.col("kind") == "sale"
-    counts = F.col("kind").isin("sale", "cancellation") & ~F.col("is_undone")
-    return (
-        lines.where("kind IN ('sale', 'cancellation')")
-        .groupBy(*_MONTH, "product_id")
-        .agg(
-            *_now_and_then(F.when(is_sale, F.col("quantity").cast("bigint")), "units"),
-            *_now_and_then(F.when(is_sale, F.col("amount")), "gross"),
-            *_now_and_then(F.when(counts, F.col("amount")), "revenue"),
-        )
+    sums = _by_month(
+        lines.where("kind IN ('sale', 'cancellation')"),
+        shops,
+        "product_id",
+        units=F.when(is_sale, F.col("quantity")),
+        gross=F.when(is_sale, F.col("amount")),
+        revenue=F.when(~F.col("is_undone"), F.col("amount")),
     )
+    both_sides = (column for name in ("units", "gross", "revenue") for column in _now_and_then(name))
+    return _sided(sums, shops).groupBy(*_MONTH, "product_id").agg(*both_sides)
 
 
 def _causes(products: DataFrame) -> DataFrame:
@@ -171,8 +178,8 @@ def _causes(products: DataFrame) -> DataFrame:
 
     back = F.col("revenue_now") - F.col("gross_now") - F.col("revenue_then") + F.col("gross_then")
     sums = products.groupBy(*_MONTH).agg(
-        total(F.when(both, F.col("gross_now"))).alias("now"),
-        total(F.when(both, F.col("gross_then"))).alias("then"),
+        total(F.when(both, F.col("gross_now"))).alias("sold_now"),
+        total(F.when(both, F.col("gross_then"))).alias("sold_then"),
         total(F.when(both, at_old_price)).alias("old_price"),
         F.sum(F.when(both, F.col("units_now"))).alias("pieces_now"),
         F.sum(F.when(both, F.col("units_then"))).alias("pieces_then"),
@@ -180,8 +187,8 @@ def _causes(products: DataFrame) -> DataFrame:
         total(F.when(F.col("units_now") <= 0, -F.col("gross_then"))).alias("gone"),
         total(back).alias("back"),
     )
-    volume = "coalesce(CAST(then * pieces_now / pieces_then AS DECIMAL(38, 3)), 0) - then"
-    effects = ("now - old_price", volume, f"old_price - then - ({volume})", "new", "gone", "back")
+    volume = "coalesce(CAST(sold_then * pieces_now / pieces_then AS DECIMAL(38, 3)), 0) - sold_then"
+    effects = ("sold_now - old_price", volume, f"old_price - sold_then - ({volume})", "new", "gone", "back")
     pairs = ", ".join(f"'{cause}', CAST({sql} AS {MONEY})" for cause, sql in zip(CAUSES, effects, strict=True))
     found = sums.selectExpr(*_MONTH, f"stack({len(CAUSES)}, {pairs}) AS (driver, effect)")
     none = F.lit(None).cast(MONEY)
@@ -204,15 +211,16 @@ def _with_customers(orders: DataFrame) -> DataFrame:
     return orders.withColumn("customers", customer)
 
 
-def _by_order(orders: DataFrame) -> DataFrame:
+def _by_order(orders: DataFrame, shops: DataFrame) -> DataFrame:
     """What orders tell: customers, countries and channels."""
+    by_month = _by_month(orders, shops, "customers", "country", "channel", revenue=F.col("net_revenue"))
     told = {
         "customers": F.col("customers"),
         "country": F.coalesce("country", F.lit(UNKNOWN_NAME)),
         "channel": F.coalesce("channel", F.lit(NOT_STATED)),
     }
     pairs = F.array(*(F.struct(F.lit(name).alias("dimension"), value.alias("driver")) for name, value in told.items()))
-    sums = orders.groupBy(*_MONTH, *told).agg(*_now_and_then(F.col("net_revenue"), "revenue"))
+    sums = _sided(by_month, shops).groupBy(*_MONTH, *told).agg(*_now_and_then("revenue"))
     rows = sums.withColumn("pair", F.explode(pairs)).select("*", "pair.*")
     return _differences(rows, F.col("dimension"))
 

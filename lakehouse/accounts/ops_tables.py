@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from lakehouse.declare.table import Field, Table
 
 WIDE_MONEY = "DECIMAL(30,6)"
@@ -198,3 +200,14 @@ RELEASES = _ops(
 
 
 TABLES = (ROW_LEDGER, GATE_RESULTS, FILES, SCHEMA_DRIFT, LINEAGE, PROFILES, RUNS, MODEL_MOVES, RELEASES)
+
+
+def masked(job: str) -> str:
+    """A command as `RUNS` has it, without the values that it was given to correct rows: they may be personal."""
+    words = shlex.split(job)
+    for index, word in enumerate(words):
+        if index and words[index - 1] == "--set":
+            words[index] = word.partition("=")[0] + "=..."
+        elif word.startswith("--set="):
+            words[index] = "=".join(word.split("=")[:2]) + "=..."
+    return shlex.join(words)

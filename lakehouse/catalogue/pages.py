@@ -7,7 +7,6 @@ that may hold readable personal data are never shown.
 from __future__ import annotations
 
 import os
-import shlex
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -159,7 +158,7 @@ def pages(steps: Sequence[Step], records: Records) -> dict[str, str]:
     views = {"states": states, "last": last, "steps": steps, "matrix": matrix(steps), "picture": picture.draw(steps)}
     rendered = {
         "index.html": _render("index", **shared, **views, neighbours=_neighbours(steps)),
-        "ops.html": _render("ops", **shared, unreadable=_unreadable(records), masked=_masked),
+        "ops.html": _render("ops", **shared, unreadable=_unreadable(records), masked=ops_tables.masked),
     }
     for name, table in tables.items():
         view = _table_view(steps, table, records, name in hidden)
@@ -335,17 +334,6 @@ def _by_step(findings: Iterable[Record]) -> dict[str, list[Record]]:
 def _unreadable(records: Records) -> list[Record]:
     found = [file for file in records.files if file["status"] == "unreadable"]
     return sorted(found, key=lambda file: file["at"], reverse=True)
-
-
-def _masked(job: str) -> str:
-    """A command without the values that it was given to correct rows: they may be personal."""
-    words = shlex.split(job)
-    for index, word in enumerate(words):
-        if index and words[index - 1] == "--set":
-            words[index] = word.partition("=")[0] + "=..."
-        elif word.startswith("--set="):
-            words[index] = "=".join(word.split("=")[:2]) + "=..."
-    return shlex.join(words)
 
 
 # --- words and numbers ------------------------------------------------------------------------------------------------

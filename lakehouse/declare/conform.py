@@ -18,6 +18,8 @@ NOTHING = ("null", "nil", "none", "nan", "\\n")
 _DIGITS = 12
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 _WHOLE = r"^[+-]?\d+(\.0*)?$"
+_SHORT = r"^[+-]?\d{1,9}$"
+"""What every whole type holds."""
 _DAY = r"\d{4}-\d{1,2}-\d{1,2}"
 _CLOCK = r"[ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?"
 _ZONE = r" ?(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?|[A-Z][A-Za-z_]+/[A-Z][A-Za-z_/]+)"
@@ -82,8 +84,14 @@ def text_sql(column: str, nothing: Sequence[str] = NOTHING) -> str:
 
 def text(column: Column, nothing: Sequence[str] = NOTHING) -> Column:
     """A delivered text, trimmed; null where it is blank or a spelling of nothing."""
-    trimmed = F.trim(column, F.lit(_BLANKS))
-    return F.when((F.length(trimmed) > 0) & ~F.lower(trimmed).isin(list(nothing)), trimmed)
+    # Spark takes long to trim other blanks than spaces: only where there are some.
+    trimmed, has_others = F.trim(column), F.lit(False)
+    for blank in _BLANKS.replace(" ", ""):
+        has_others |= trimmed.startswith(blank) | trimmed.endswith(blank)
+    trimmed = F.when(has_others, F.trim(column, F.lit(_BLANKS))).otherwise(trimmed)
+    size = F.length(trimmed)
+    is_told = (size > max(map(len, nothing), default=0)) | ((size > 0) & ~F.lower(trimmed).isin(list(nothing)))
+    return F.when(is_told, trimmed)
 
 
 def _value(found: Column, kind: str, timezone: str, formats: Sequence[str], decimals: int | Column | None) -> Column:
@@ -94,7 +102,8 @@ def _value(found: Column, kind: str, timezone: str, formats: Sequence[str], deci
     if kind == "date":
         return day(found, formats)
     if kind in ("int", "bigint"):
-        return F.when(found.rlike(_WHOLE), found.try_cast("decimal(38,0)").try_cast(kind))
+        whole = F.when(found.rlike(_WHOLE), found.try_cast("decimal(38,0)").try_cast(kind))
+        return F.when(found.rlike(_SHORT), found.try_cast(kind)).otherwise(whole)
     if kind.startswith("decimal("):
         return _exact(found, kind, decimals)
     if kind == "double":
@@ -103,7 +112,10 @@ def _value(found: Column, kind: str, timezone: str, formats: Sequence[str], deci
 
 
 def _exact(found: Column, kind: str, decimals: int | Column | None) -> Column:
-    """A decimal that loses no digit of its text."""
+    """A decimal that loses no digit of its text. What is plainly within its digits is read at once."""
+    precision, scale = map(int, kind[8:-1].split(","))
+    places = min(scale, decimals) if isinstance(decimals, int) else scale
+    is_plain = found.rlike(rf"^[+-]?\d{{1,{precision - scale}}}" + (rf"(\.\d{{1,{places}}})?$" if places else "$"))
     full = F.when(found.rlike(_NUMBER), found.try_cast(_FULL))
     value = full.try_cast(kind)
     is_exact = value.cast(_FULL) == full
@@ -111,7 +123,9 @@ def _exact(found: Column, kind: str, decimals: int | Column | None) -> Column:
         digits = decimals if isinstance(decimals, Column) else F.lit(decimals)
         fewer = F.coalesce(*(F.when(digits == n, F.round(full, n)) for n in range(7)), full)
         is_exact &= fewer.cast(_FULL) == full
-    return F.when(is_exact, value)
+        point = F.instr(found, ".")
+        is_plain &= (point == 0) | (F.length(found) - point <= digits)
+    return F.when(is_plain, found.try_cast(kind)).otherwise(F.when(is_exact, value))
 
 
 def at(found: Column, timezone: str = "UTC", formats: Sequence[str] = ()) -> Column:
@@ -119,7 +133,7 @@ def at(found: Column, timezone: str = "UTC", formats: Sequence[str] = ()) -> Col
     has_zone = found.rlike(f"^{_DAY}{_CLOCK}{_ZONE}$")
     is_local = found.rlike(f"^{_DAY}({_CLOCK})?$")
     instant = found.try_cast("timestamp")
-    iso = F.when(has_zone, instant).when(is_local, utc(instant, timezone))
+    iso = F.when(is_local, utc(instant, timezone)).when(has_zone, instant)
     return F.coalesce(*(utc(F.try_to_timestamp(found, F.lit(each)), timezone) for each in formats), iso)
 
 

@@ -1,6 +1,7 @@
 """What a batch changes in a table that holds rows already, found without Spark: only that is written.
 
-The files of the table are looked through one by one, for keys first: most hold none of a batch's.
+The files of the table are looked through one by one, for keys first: most hold none of a batch's. Those whose bounds in
+the log say so are not opened.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def find(lake: Lake, staged: Staged, files: list[Path]) -> Changes | None:
     touched, size = [], 0
     vanished = [schema.empty_table().select(keys)]
     scope = _scope(staged)
-    for file in arrow.files(lake, table):
+    where = None if scope is None else within(ours.select(keys)) | within(scope)
+    for file in arrow.files(lake, table, where):
         held = _frame(file.read(list(dict.fromkeys([*keys, *(scope.columns if scope is not None else ())]))))
         held = held.with_row_index(_PLACE)
         in_scope = held if scope is None else held.join(scope, scope.columns, "semi", nulls_equal=True)
@@ -108,6 +110,18 @@ def _scope(staged: Staged) -> pl.DataFrame | None:
     if staged.groups is not None:
         return pl.read_parquet(staged.folder / "groups" / "*.parquet").drop(GROUP)
     return pl.DataFrame([dict(staged.step.owns)]) if staged.step.owns else None
+
+
+def within(rows: pl.DataFrame) -> dataset.Expression:
+    """Holds for every row that is like one of `rows` in these columns, and for others between them."""
+    within = dataset.scalar(not rows.is_empty())
+    for column in rows:
+        value = dataset.field(column.name)
+        lies = value.is_null()
+        if column.null_count() < len(column):
+            lies |= (value >= column.min()) & (value <= column.max())
+        within &= lies
+    return within
 
 
 def _frame(rows: pa.Table) -> pl.DataFrame:

@@ -103,8 +103,8 @@ def _with_outcome(staged: Staged, rows: DataFrame) -> DataFrame:
 
 def _content_hash(table: Table, without: tuple[str, ...] = ()) -> Column:
     # xxhash64 passes over nulls, so two rows could look alike whose values stand in different columns.
-    told = [F.coalesce(F.col(f.name).cast("string"), F.lit("\0")) for f in table.fields if f.name not in without]
-    return F.xxhash64(*told)
+    told = [F.col(f.name) for f in table.fields if f.name not in without]
+    return F.xxhash64(*told, *(value.isNull() for value in told))
 
 
 def _deduplicated(table: Table, rows: DataFrame) -> DataFrame:

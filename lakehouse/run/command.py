@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from lakehouse.errors import OTHER, USAGE, LakehouseError, UsageError
+from lakehouse.settings import ENVIRONMENT
 
 _Work = TypeVar("_Work", bound=Callable[..., Any])
 
@@ -58,14 +59,19 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-ENV = click.option("--env", default="local", help="which conf/<env>.yaml (default: local)")
+ENV = click.option(
+    "--env", default="local", envvar=ENVIRONMENT, help=f"which conf/<env>.yaml (default: {ENVIRONMENT}, or local)"
+)
 WAREHOUSE = click.option(
     "--warehouse", type=click.Path(path_type=Path), help="folder of all tables (default: as configured)"
 )
 
 
-def guarded(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a job's main and end the process with its exit code; an error of ours is one message, without a trace."""
+def guarded(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | None = None) -> None:
+    """Run a job's main and end the process with its exit code; an error of ours is one message, without a trace.
+
+    A job that is done returns: in a process of another, such as Databricks's, even `sys.exit(0)` is an exception.
+    """
     try:
         code = main(arguments)
     except LakehouseError as error:
@@ -74,4 +80,5 @@ def guarded(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what was not finished is read again by the next run\n")
         code = OTHER
-    sys.exit(code)
+    if code:
+        sys.exit(code)

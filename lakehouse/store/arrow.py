@@ -68,8 +68,11 @@ class StoredFile:
     read: Callable[[Sequence[str]], pa.Table]
 
 
-def files(lake: Lake, table: Table) -> Iterator[StoredFile]:
-    """The files of a table. Reading one raises `TableDamaged` where it cannot be read."""
+def files(lake: Lake, table: Table, where: dataset.Expression | None = None) -> Iterator[StoredFile]:
+    """The files of a table, less those that by the bounds in its log hold no row of a condition.
+
+    Reading one raises `TableDamaged` where it cannot be read.
+    """
 
     def read(fragment: dataset.Fragment, columns: Sequence[str]) -> pa.Table:
         with _told(lake, table):
@@ -77,7 +80,7 @@ def files(lake: Lake, table: Table) -> Iterator[StoredFile]:
 
     with _told(lake, table):
         found = _dataset(lake, table, DeltaTable(lake.path(table)))
-    for fragment in found.get_fragments():
+    for fragment in found.get_fragments(filter=where):
         size = Path(lake.path(table), fragment.path).stat().st_size
         yield StoredFile(fragment.path, size, partial(read, fragment))
 

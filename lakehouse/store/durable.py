@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, mode: int = 0o666) -> None:
     """Replace a file by another content, whole or not at all, and return when it is on the disk."""
     scratch = path.with_name(f"{path.name}.part")
-    _fill(scratch, text, 0o666)
+    _fill(scratch, text, mode)
     scratch.replace(path)
     sync([path.parent])
 

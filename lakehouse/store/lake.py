@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -44,15 +46,23 @@ class Lake:
     def __post_init__(self) -> None:
         self.warehouse = self.warehouse.absolute()
         self.run_id = self.run_id or new_id(self.clock)
+        probe = self.warehouse / "ops" / f".writable-{self.run_id}"
         try:
-            (self.warehouse / "ops").mkdir(parents=True, exist_ok=True)
-            probe = self.warehouse / "ops" / f".writable-{self.run_id}"
+            probe.parent.mkdir(parents=True, exist_ok=True)
             probe.touch()
-            probe.unlink()
         except OSError as error:
             raise UsageError(
                 f"--warehouse {self.warehouse}: cannot write there ({error.strerror}); choose another folder"
             ) from error
+        try:
+            _check_disk(probe)
+        except OSError as error:
+            raise UsageError(
+                f"--warehouse {self.warehouse}: its file system has no locks, hard links or appends ({error.strerror}),"
+                " as a mounted bucket or a Unity Catalog Volume; choose a folder on a disk, or on a network disk (NFS)"
+            ) from error
+        finally:
+            probe.unlink()
 
     @cached_property
     def spark(self) -> SparkSession:
@@ -84,3 +94,13 @@ class Lake:
         folder = self.warehouse.joinpath(*parts)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def _check_disk(probe: Path) -> None:
+    """Raise `OSError` where a file system cannot do what locks and commits stand on."""
+    other = probe.with_name(f"{probe.name}.link")
+    with probe.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.write("appended")
+    os.link(probe, other)
+    other.unlink()

@@ -70,6 +70,18 @@ Frames = Mapping[str, DataFrame]
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """The models that a shop has already, each None where there is none that can be read.
+
+    A new one is compared with the `champion`; `newest` reads the one that was trained last, champion or not, whose
+    work need not be done again.
+    """
+
+    champion: Model | None = None
+    newest: Callable[[], Model | None] = lambda: None
+
+
+@dataclass(frozen=True)
 class Output:
     """A scored table, and the function that makes its rows with a model from the tables that the experiment reads."""
 
@@ -81,7 +93,7 @@ class Output:
 class Experiment:
     """A family of models; each shop has its own model of it.
 
-    `train` gets the tables that it reads (by short name, of one shop), the champion if there is one, and a seed; it
+    `train` gets the tables that it reads (by short name, of one shop), the models that there are, and a seed; it
     raises `UsageError` where there is too little to learn from. The first read is the one whose rows the accounts of
     the scored tables start from, less `filters`.
     """
@@ -90,7 +102,7 @@ class Experiment:
     meaning: str
     reads: tuple[Read, ...]
     outputs: tuple[Output, ...]
-    train: Callable[[Frames, Model | None, int], Trained]
+    train: Callable[[Frames, Earlier, int], Trained]
     load: Callable[[Path], Model]
     baseline: Model
     baseline_label: str

@@ -23,7 +23,7 @@ from lakehouse.store.damage import found_by_spark
 from lakehouse.store.lake import Lake
 from ml.core import moves
 from ml.core.evidence import CHALLENGER, CHAMPION, Decision, decide
-from ml.core.experiment import Experiment, Model, Served, Trained
+from ml.core.experiment import Earlier, Experiment, Model, Served, Trained
 from ml.core.manifest import ModelDamaged
 from ml.core.scoring import model_name, reads_of
 from ml.core.tracking import NOTE, Store, StoreError, evidence_tags
@@ -115,7 +115,9 @@ def _logged(lake: Lake, store: Store, experiment: Experiment, shop: str, seed: i
     """What a training came to, in a run of its own."""
     name, started = model_name(experiment, shop), lake.clock()
     frames, sources = _pinned(lake, experiment, shop)
-    trained = experiment.train(frames, _champion(store, experiment, name), seed)
+    champion = _champion(store, experiment, name)
+    earlier = Earlier(champion, lambda: _newest(store, experiment, name, champion))
+    trained = experiment.train(frames, earlier, seed)
     evidence = trained.evidence
     ratios = {"against_baseline": evidence.against_baseline, "against_champion": evidence.against_champion}
     tags = evidence_tags(evidence.measure, evidence.window, ratios) | {"kind": kind, "shop": shop}
@@ -144,6 +146,19 @@ def _champion(store: Store, experiment: Experiment, name: str) -> Model | None:
         return load(store, experiment, name, int(champion.version))
     except LakehouseError as error:
         logger.warning("the new model is compared with the baseline alone: %s", error)
+        return None
+
+
+def _newest(store: Store, experiment: Experiment, name: str, champion: Model | None) -> Model | None:
+    """What was trained last. One that cannot be read is no loss but of time."""
+    version = max((int(one.version) for one in store.versions(name)), default=None)
+    serving = store.alias(name, CHAMPION)
+    if version is None or (serving is not None and version == int(serving.version)):
+        return champion
+    try:
+        return load(store, experiment, name, version)
+    except LakehouseError as error:
+        logger.warning("all is learned anew: %s", error)
         return None
 
 

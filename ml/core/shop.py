@@ -63,6 +63,15 @@ def listings(products: DataFrame) -> DataFrame:
     return products.groupBy("product_id").agg(*(F.max_by(name, "__START_AT").alias(name) for name in said))
 
 
+WHY_NOT_SOLD = f"""CASE
+    WHEN NOT is_active THEN '{DELISTED}'
+    WHEN counts_stock AND pieces IS NULL THEN '{NEVER_COUNTED}'
+    WHEN counts_stock AND pieces <= 0 THEN '{NOT_THERE}'
+END"""
+"""Why a product may not be sold now, in SQL that Spark and DuckDB read alike, for scoring and serving must agree: over
+`is_active`, `pieces` (on hand and on their way; null where never counted) and whether the shop `counts_stock`."""
+
+
 def why_not_sold(products: DataFrame, stock_levels: DataFrame) -> DataFrame:
     """For each product of a shop why it may not be sold now: `product_id`, `why_not` (null: it may be).
 
@@ -72,10 +81,6 @@ def why_not_sold(products: DataFrame, stock_levels: DataFrame) -> DataFrame:
     last = F.max_by(F.struct("on_hand", "on_order"), "counted_at").alias("last")
     counted = stock_levels.groupBy("product_id", "warehouse").agg(last).groupBy("product_id")
     there = counted.agg(F.sum(F.col("last.on_hand") + F.coalesce("last.on_order", F.lit(0))).alias("pieces"))
-    counts_stock = F.lit(not stock_levels.isEmpty())
-    why_not = (
-        F.when(~F.col("is_active"), DELISTED)
-        .when(counts_stock & F.col("pieces").isNull(), NEVER_COUNTED)
-        .when(counts_stock & (F.col("pieces") <= 0), NOT_THERE)
-    )
-    return listings(products).join(there, "product_id", "full").select("product_id", why_not.alias("why_not"))
+    found = listings(products).join(there, "product_id", "full")
+    found = found.withColumn("counts_stock", F.lit(not stock_levels.isEmpty()))
+    return found.select("product_id", F.expr(WHY_NOT_SOLD).alias("why_not"))

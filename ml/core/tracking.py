@@ -1,8 +1,8 @@
 """The one door to MLflow: experiments, runs, registered models and their aliases.
 
 Locally the store is SQLite with a folder of artifacts beside it, below the warehouse's `ops`; elsewhere it is what
-`mlflow` in conf/ names (`databricks`, for example). A registered model is the family and the shop:
-`segment-online_retail`.
+`mlflow` and `mlflow_registry` in conf/ name (`databricks` and `databricks-uc`, for example). A registered model is the
+family and the shop, `segment-online_retail`, behind the prefix that conf/ may name.
 """
 
 from __future__ import annotations
@@ -108,6 +108,9 @@ class Store:
         self._quiet()
         self._folder = _folder(lake.warehouse)
         self.uri = address(lake.warehouse, lake.settings)
+        self._registry = lake.settings.mlflow_registry or self.uri
+        self._experiment_prefix = lake.settings.experiment_prefix
+        self._model_prefix = lake.settings.model_prefix
         self._key = lake.pseudonym_key
         self.artifacts = None if lake.settings.mlflow else (self._folder / "artifacts").as_uri()
         if self.is_there:
@@ -124,8 +127,9 @@ class Store:
         if self.artifacts:
             self._folder.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(self.uri)
+        mlflow.set_registry_uri(self._registry)
         try:
-            client = MlflowClient(self.uri)
+            client = MlflowClient(self.uri, self._registry)
             client.search_experiments(max_results=1)
             if self.artifacts:
                 _follow(self._folder / DATABASE, self.artifacts)
@@ -178,9 +182,10 @@ class Store:
         return run_id
 
     def _experiment(self, family: str, meaning: str) -> str:
-        if self._client.get_experiment_by_name(family) is None:
-            self._client.create_experiment(family, artifact_location=self.artifacts and f"{self.artifacts}/{family}")
-        found: str = mlflow.set_experiment(family).experiment_id
+        name = self._experiment_prefix + family
+        if self._client.get_experiment_by_name(name) is None:
+            self._client.create_experiment(name, artifact_location=self.artifacts and f"{self.artifacts}/{family}")
+        found: str = mlflow.set_experiment(name).experiment_id
         self._client.set_experiment_tag(found, NOTE, meaning)
         return found
 
@@ -204,10 +209,12 @@ class Store:
                 pip_requirements=["shoplake"],
             )
         # By the client, because mlflow.register_model writes to the screen.
-        if not self._client.search_registered_models(f"name = '{name}'"):
-            self._client.create_registered_model(name)
+        if not self._is_registered(name):
+            self._client.create_registered_model(self._full(name))
         tags = {manifest.TAG: signature}
-        made = self._client.create_model_version(name, info.model_uri, info.run_id, tags, model_id=info.model_id)
+        made = self._client.create_model_version(
+            self._full(name), info.model_uri, info.run_id, tags, model_id=info.model_id
+        )
         return int(made.version)
 
     def decided(self, name: str, version: int, run_id: str, meaning: str, says: str) -> None:
@@ -217,40 +224,55 @@ class Store:
         """
         self._client.set_tag(run_id, "decision", says)
         self._client.set_tag(run_id, NOTE, says)
-        self._client.update_model_version(name, str(version), says)
-        self._client.update_registered_model(name, f"{meaning}\n\nNewest, version {version}: {says}")
+        self._client.update_model_version(self._full(name), str(version), says)
+        self._client.update_registered_model(self._full(name), f"{meaning}\n\nNewest, version {version}: {says}")
 
     # --- registry -----------------------------------------------------------------------------------------------------
+
+    def _full(self, name: str) -> str:
+        """A model's name as the registry knows it."""
+        return self._model_prefix + name
+
+    def _is_registered(self, name: str) -> bool:
+        """Whether there is such a model; asked for by its name, because Unity Catalog searches for none."""
+        try:
+            self._client.get_registered_model(self._full(name))
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
+                return False
+            raise
+        return True
 
     def alias(self, name: str, alias: str) -> ModelVersion | None:
         """The version that an alias names, or None."""
         if not self.is_there:
             return None
         try:
-            return self._client.get_model_version_by_alias(name, alias)
+            return self._client.get_model_version_by_alias(self._full(name), alias)
         except MlflowException:
             return None
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Let an alias name a version."""
-        self._client.set_registered_model_alias(name, alias, str(version))
+        self._client.set_registered_model_alias(self._full(name), alias, str(version))
 
     def drop_alias(self, name: str, alias: str) -> None:
         """Let an alias name nothing."""
-        self._client.delete_registered_model_alias(name, alias)
+        self._client.delete_registered_model_alias(self._full(name), alias)
 
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions of a model, oldest first."""
         if not self.is_there:
             return []
-        found = self._client.search_model_versions(f"name = '{name}'")
+        found = self._client.search_model_versions(f"name = '{self._full(name)}'")
         return sorted(found, key=lambda version: int(version.version))
 
     def names(self) -> list[str]:
-        """All registered models."""
+        """All registered models of this store's prefix, without it."""
         if not self.is_there:
             return []
-        return sorted(model.name for model in self._client.search_registered_models())
+        found = (model.name for model in self._client.search_registered_models())
+        return sorted(n.removeprefix(self._model_prefix) for n in found if n.startswith(self._model_prefix))
 
     def measured(self, run_id: str) -> tuple[dict[str, float], dict[str, str]]:
         """The metrics and the tags of a run."""
@@ -265,8 +287,8 @@ class Store:
         """
         with TemporaryDirectory() as folder:
             try:
-                tags = self._client.get_model_version(name, str(version)).tags
-                found = mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=folder)
+                tags = self._client.get_model_version(self._full(name), str(version)).tags
+                found = mlflow.artifacts.download_artifacts(f"models:/{self._full(name)}/{version}", dst_path=folder)
             except Exception as error:
                 first = next(iter(str(error).splitlines()), type(error).__name__)
                 raise StoreError(f"{name} version {version} cannot be read ({first}); train again") from error
@@ -279,7 +301,7 @@ class Store:
 
     def example(self, name: str, version: int) -> pd.DataFrame:
         """The input example of a version."""
-        model = mlflow.pyfunc.load_model(f"models:/{name}/{version}")
+        model = mlflow.pyfunc.load_model(f"models:/{self._full(name)}/{version}")
         example: pd.DataFrame | None = model.input_example
         if example is None:
             raise UsageError(f"{name} version {version} was logged without an input example; train again")

@@ -16,6 +16,7 @@ from ml.forecast.backtest import weights
 from ml.forecast.backtest.backtest import Backtest, Cutoff, ask, backtest, members
 from ml.forecast.backtest.backtest import fit as fit_members
 from ml.forecast.backtest.files import load_backtest, save_backtest
+from ml.forecast.backtest.kept import NOTHING_SAID, Said
 from ml.forecast.fallback.fallback import fallbacks
 from ml.forecast.frames import Forecast, forecast_of
 from ml.forecast.members.member import Member
@@ -149,15 +150,18 @@ class Fitted:
         return _whole(found) if _counts_pieces(self.panel) else found
 
 
-def fit(panel: Panel, horizon: int, settings: Settings | None = None) -> Fitted:
-    """Learn to forecast `horizon` periods: members from all data, weights and intervals from rolling cutoffs."""
+def fit(panel: Panel, horizon: int, settings: Settings | None = None, kept: Said = NOTHING_SAID) -> Fitted:
+    """Learn to forecast `horizon` periods: members from all data, weights and intervals from rolling cutoffs.
+
+    `kept` is what members said at cutoffs in earlier trainings.
+    """
     settings = settings or Settings()
     if horizon < 1:
         raise UsageError(f"horizon {horizon}: forecast at least 1 period")
     cube = panel.cube
     if cube.length < 4:
         raise UsageError(f"the panel has {cube.length} known periods: at least 4 are needed to forecast anything")
-    tested = backtest(cube, horizon, settings)
+    tested = backtest(cube, horizon, settings, kept)
     history = cube.until(cube.length, horizon)
     shared = decompose(history, settings)
     asked = members(settings)

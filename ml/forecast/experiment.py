@@ -169,7 +169,7 @@ def inventory(served: Served, frames: Frames) -> DataFrame:
             "reorder_point": reorder,
             "safety_stock": reorder - expected,
             "order_quantity": quantity,
-            "unit_cost": listed["unit_cost"].array,
+            "unit_cost": costs,
             "order_value": [None if cost is None else cost * int(n) for cost, n in zip(costs, quantity, strict=True)],
             "currency": main_currency(frames["sales_daily"], "lines"),
             "stockout_risk": np.where(counted, risk, np.nan),

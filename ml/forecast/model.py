@@ -14,6 +14,7 @@ import pandas as pd
 
 from gold.demand.bounds import MOST
 from lakehouse.errors import UsageError
+from ml.forecast.backtest.kept import Said
 from ml.forecast.ensemble import Fitted
 from ml.forecast.frames import Forecast
 from ml.forecast.lead_time import lead_time_demand, sum_quantiles
@@ -79,6 +80,11 @@ class ForecastModel:
         if self.revenue is None:
             raise UsageError("the model was trained without daily sales and cannot forecast revenue; train again")
         return self.revenue
+
+    @property
+    def said(self) -> Said:
+        """What the members said at the cutoffs of both backtests, for trainings to come."""
+        return self.demand.backtest.said | (self.revenue.backtest.said if self.revenue is not None else {})
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Forecast the series of a panel in long form: series_id, on, y and the covariates."""

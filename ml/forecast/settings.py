@@ -18,7 +18,8 @@ class Settings:
     intervals (3 to 6 are enough) and `origin_step` the periods between them
     (by default the horizon, less where the history is short). `seed` and `lstm_seeds` make results repeatable, and
     `lstm_steps` bounds the gradient steps of each network. `easter` aligns the weeks around Easter when a week is
-    compared with last year's. Stored models hold the fields by name, so the names stay.
+    compared with last year's. `anchored` puts all cutoffs but the newest on the same days of the calendar whenever it
+    is trained, so that what was said at them can be kept. Stored models hold the fields by name, so the names stay.
     """
 
     members: tuple[str, ...] = MEMBERS
@@ -28,6 +29,7 @@ class Settings:
     lstm_seeds: int = 2
     lstm_steps: int = 250
     easter: bool = True
+    anchored: bool = False
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.members) - set(MEMBERS))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from lakehouse.errors import UsageError
 from ml.core.evidence import Evidence
-from ml.core.experiment import Frames, Model, Trained, Trial
+from ml.core.experiment import Earlier, Frames, Trained, Trial
 from ml.forecast import figures, uplift
 from ml.forecast.backtest.metrics import compared
 from ml.forecast.ensemble import fit
@@ -24,19 +26,19 @@ _ACTIONS = ("log_price", "promoted", "discount")
 _ESTIMATED = ("effect", "standard_error", "low", "high")
 
 
-def train_days(frames: Frames, champion: Model | None, seed: int) -> Trained:
+def train_days(frames: Frames, earlier: Earlier, seed: int) -> Trained:
     """Learn the products' daily demand, and the shop's revenue."""
     panel = panels.of_products(frames)
     revenue = panels.of_revenue(frames)
-    return _trained(panel, revenue, champion, seed)
+    return _trained(panel, revenue, earlier, seed)
 
 
-def train_periods(frames: Frames, champion: Model | None, seed: int) -> Trained:
+def train_periods(frames: Frames, earlier: Earlier, seed: int) -> Trained:
     """Learn weekly or monthly series."""
-    return _trained(panels.of_periods(frames), None, champion, seed)
+    return _trained(panels.of_periods(frames), None, earlier, seed)
 
 
-def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: int) -> Trained:
+def _trained(panel: Panel, revenue: Panel | None, earlier: Earlier, seed: int) -> Trained:
     length = panel.cube.length
     horizon = len(panel.cube.dates) - length
     if length - horizon < LEAST_KNOWN[panel.frequency]:
@@ -45,10 +47,15 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
             f"and to be judged on the newest; there are {length}. The baseline serves until there are more"
         )
     settings = Settings(seed=seed) if length >= _SHORT or panel.frequency != "D" else _small(seed)
-    fitted = fit(panel, horizon, settings)
+    settings = replace(settings, anchored=True)
+    newest = earlier.newest()
+    kept = newest.said if isinstance(newest, ForecastModel) else {}
+    fitted = fit(panel, horizon, settings, kept)
     folds = [fold for newer in range(len(fitted.backtest.cutoffs)) if (fold := held_out(fitted, newer))][::-1]
     seen = folds[-1]  # so long a history has a cutoff
-    of_revenue = None if revenue is None else fit(revenue, len(revenue.cube.dates) - revenue.cube.length, settings)
+    of_revenue = None
+    if revenue is not None:
+        of_revenue = fit(revenue, len(revenue.cube.dates) - revenue.cube.length, settings, kept)
     measures = [fold.measures() for fold in folds]
     measured = measures[-1]
     effects = uplift.by_category(panel, _ACTIONS)
@@ -58,8 +65,8 @@ def _trained(panel: Panel, revenue: Panel | None, champion: Model | None, seed: 
             measure="MASE",
             window=f"{seen.dates[0]:%Y-%m-%d} to {seen.dates[-1]:%Y-%m-%d}",
             against_baseline=compared(seen.errors(ENSEMBLE), seen.errors(NAIVE), seed),
-            against_champion=against(champion.demand, panel, seen, seed)
-            if isinstance(champion, ForecastModel)
+            against_champion=against(earlier.champion.demand, panel, seen, seed)
+            if isinstance(earlier.champion, ForecastModel)
             else None,
         ),
         params={

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from gold.recommend import (
     als_item_factors,
     als_user_factors,
+    best_sellers,
     cart_suggestions,
     item_neighbors,
     recommend_metrics,
@@ -24,7 +25,7 @@ from ml.core.experiment import Experiment, Frames, Output, Served
 from ml.recommend.candidates.als import Factors, Floats
 from ml.recommend.candidates.pool import TASKS
 from ml.recommend.data.history import History
-from ml.recommend.lists import co_purchases, lengths
+from ml.recommend.lists import co_purchases, cold_start, lengths
 from ml.recommend.model import PLACES, BuyItAgain, RecommendModel
 from ml.recommend.training import history_of, train, train_ratings
 from silver import customers, feedback, order_lines, orders, products, stock_levels
@@ -104,6 +105,14 @@ def _factors(key: str, side: tuple[pl.Series, Floats] | None) -> pl.DataFrame:
     return pl.DataFrame({key: ids, "factors": factors.tolist()})
 
 
+def strangers(served: Served, frames: Frames) -> DataFrame:
+    """What to show who is not known."""
+    known = _know(served, frames)
+    rows = cold_start.best_by_country(known.history, known.countries, best_sellers.PLACES)
+    rows = rows.with_columns(as_of_on=pl.lit(known.history.cutoff))
+    return _table(rows, known, served, frames, best_sellers.TABLE)
+
+
 def neighbors(served: Served, frames: Frames) -> DataFrame:
     """What goes with what."""
     known = _know(served, frames)
@@ -158,6 +167,7 @@ EXPERIMENT = Experiment(
     outputs=(
         Output(recommendations.TABLE, recommended),
         Output(recommendation_coverage.TABLE, covered),
+        Output(best_sellers.TABLE, strangers),
         Output(als_user_factors.TABLE, customer_factors),
         Output(als_item_factors.TABLE, product_factors),
         Output(item_neighbors.TABLE, neighbors),

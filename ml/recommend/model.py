@@ -19,11 +19,10 @@ from ml.recommend.data.history import EVENT_COLUMNS, History
 from ml.recommend.data.snapshot import Snapshot
 from ml.recommend.hybrid import Hybrid
 from ml.recommend.lists.baselines import baselines, ranked
-from ml.recommend.lists.cold_start import COLUMNS, best_sellers
+from ml.recommend.lists.cold_start import ACTIVE_DAYS, COLUMNS, best_sellers
 from ml.recommend.lists.reasons import UNSOLD, popular
 
 PLACES = 10
-ACTIVE_DAYS = 180
 Names = Mapping[str, str]
 
 

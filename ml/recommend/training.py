@@ -17,7 +17,7 @@ from lakehouse.errors import UsageError
 from ml.core import shop
 from ml.core.compare import Floats, Ratio, paired_ratio
 from ml.core.evidence import Evidence
-from ml.core.experiment import Frames, Model, Trained, Trial
+from ml.core.experiment import Earlier, Frames, Model, Trained, Trial
 from ml.recommend import evaluation, figures
 from ml.recommend.candidates import als
 from ml.recommend.candidates.pool import TASKS, Task
@@ -43,7 +43,7 @@ log = logging.getLogger("shoplake")
 _EXAMPLE_CUSTOMERS = 5
 
 
-def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
+def train(frames: Frames, earlier: Earlier, seed: int) -> Trained:
     """Hold out the last weeks, learn from what was known before them, and evaluate; then refresh the ALS factors.
 
     The rankers that serve are those that were evaluated: they order by how products and customers stand today.
@@ -52,14 +52,14 @@ def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
     first = history.events["sold_on"].min()
     assert isinstance(first, date)  # history_of refuses a shop without sales
     settings = _settings((history.cutoff - first).days, history.events["customer_id"].n_unique(), seed)
-    return train_on(history, settings, _als(frames["order_lines"].sparkSession, seed), champion, TASKS)
+    return train_on(history, settings, _als(frames["order_lines"].sparkSession, seed), earlier.champion, TASKS)
 
 
-def train_ratings(frames: Frames, champion: Model | None, seed: int) -> Trained:
+def train_ratings(frames: Frames, earlier: Earlier, seed: int) -> Trained:
     """The same for ratings: the last product that everyone liked is held out."""
     history = ratings.history_of_ratings(_polars(frames["feedback"]))
     settings = replace(ratings.SETTINGS, seed=seed)
-    return train_on(history, settings, _als(frames["feedback"].sparkSession, seed), champion, ("NEW",))
+    return train_on(history, settings, _als(frames["feedback"].sparkSession, seed), earlier.champion, ("NEW",))
 
 
 def train_on(
@@ -243,7 +243,7 @@ def _settings(days: int, customers: int, seed: int) -> Settings:
 
 
 def _als(spark: SparkSession, seed: int) -> als.Als:
-    return partial(als.fit_als, spark, seed=seed, **ALS)
+    return partial(als.fit_als, seed=seed, spark=spark, **ALS)
 
 
 def _lists(

@@ -15,7 +15,7 @@ from sklearn.cluster import KMeans
 from lakehouse.errors import UsageError
 from ml.core.compare import Floats, Labels, Ratio, paired_ratio
 from ml.core.evidence import Evidence
-from ml.core.experiment import Frames, Model, Trained, Trial
+from ml.core.experiment import Earlier, Frames, Model, Trained, Trial
 from ml.core.shop import in_main_currency, up_to_today
 from ml.segment import figures
 from ml.segment.evaluation import Quality, choose, explained, quality, separation, squared_errors
@@ -46,7 +46,7 @@ class Look:
         return scaled(self.customers)
 
 
-def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
+def train(frames: Frames, earlier: Earlier, seed: int) -> Trained:
     """Learn the space on earlier days, choose the number of clusters on a day whose future is held out, fit on today.
 
     With a horizon of h days (90, or a fifth of a shorter history) the days are h, 2h and 3h before the last: the space
@@ -79,7 +79,7 @@ def train(frames: Frames, champion: Model | None, seed: int) -> Trained:
             measure="squared error of the log revenue held out",
             window=f"{held_out.on + timedelta(1)} to {last}",
             against_baseline=paired_ratio(errors, plain, seed=seed),
-            against_champion=_against(champion, held_out, errors, seed),
+            against_champion=_against(earlier.champion, held_out, errors, seed),
             criteria=_criteria(chosen),
         ),
         params={

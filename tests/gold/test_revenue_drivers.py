@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
+import duckdb
+import polars as pl
 from pyspark.sql import DataFrame
 
 from gold.sales import revenue_drivers, sales_by_order, shops
 from silver import order_lines, orders
+from tests.questions import query
 
 Given = Callable[..., DataFrame]
 Shown = Callable[[DataFrame, str], None]
@@ -58,6 +62,16 @@ def test_price_volume_and_mix_and_the_rest_add_up_to_the_change(given: Given, sh
         ret     -910.00   142.00  0.00         2024-02-01  2024-01-01
         """,
     )
+
+
+def test_the_question_why_revenue_changed_is_answered(given: Given) -> None:
+    connection = duckdb.connect()
+    connection.execute("CREATE SCHEMA gold")
+    connection.register("drivers", drivers(given).toArrow())
+    connection.execute("CREATE VIEW gold.revenue_drivers AS SELECT * REPLACE ('shop' AS shop_id) FROM drivers")
+    answer = connection.sql(query("Why did revenue change")).pl()
+    assert answer["dimension"].unique().sort().to_list() == sorted(revenue_drivers.DIMENSIONS)
+    assert answer.group_by("dimension").agg(pl.col("effect").sum())["effect"].unique().to_list() == [Decimal(142)]
 
 
 def test_customers_countries_channels_and_products_add_up_too(given: Given, shown: Shown) -> None:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from rich.console import Console
 
 from jobs.steps import ALL
+from lakehouse.run.console import run_shown
 from lakehouse.run.options import choose
 from lakehouse.run.runner import Report
 from lakehouse.store.lake import Lake
+from ml.core import lifecycle, scoring
+from ml.core.tracking import Store
+from ml.families import FAMILIES
 from synthetic.base import Options
 from synthetic.shop import Shop, make_shop
 from tests.integration.warehouse import done, lake_at, run
@@ -58,6 +64,19 @@ def _fed() -> set[str]:
         if not step.reads or step.reads[0].table.name in fed:
             fed.add(step.table.name)
     return fed
+
+
+@pytest.fixture(scope="session")
+def scored(promoted: Promoted, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The same shop with what the plain baselines of all families say of it. Shared by tests, which only read it."""
+    folder = tmp_path_factory.mktemp("road") / "scored"
+    shutil.copytree(promoted.warehouse, folder)
+    lake = lake_at(promoted.lake.spark, folder)
+    store = Store(lake)
+    found = [pair for family in FAMILIES.values() for pair in lifecycle.pairs(lake, family, "shop")]
+    steps = [step for e, name in found for step in scoring.steps(e, name, lifecycle.serving(store, e, name))]
+    done(run_shown(lake, steps, Console(file=StringIO())))
+    return lake
 
 
 @pytest.fixture

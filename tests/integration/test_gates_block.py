@@ -171,7 +171,7 @@ def sales_of(copied: Promoted, day: str) -> Decimal:
 def test_a_broken_file_stays_pending_until_it_is_delivered_again(copied: Promoted, tmp_path: Path) -> None:
     inputs = deliver_lines(tmp_path / "in", *(order_line(n) for n in range(19)), *["cut"] * 11)
     for _ in range(2):  # the batch stays pending: the same file is refused again
-        blocked_at(copied, inputs, "bronze.shop_order_lines", ["silver.order_lines", "gold.sales_daily"])
+        blocked_at(copied, inputs, "bronze.shop_order_lines", ["silver.order_lines", "gold.shops", "gold.sales_daily"])
     deliver_lines(tmp_path / "in", *(order_line(n) for n in range(30)))
     done(run(copied.lake, inputs, table="gold.sales_daily"))
     assert sales_of(copied, "2024-01-21") == Decimal("300.00")
@@ -179,7 +179,7 @@ def test_a_broken_file_stays_pending_until_it_is_delivered_again(copied: Promote
 
 def test_lines_of_an_unknown_catalogue_wait_for_it(copied: Promoted, tmp_path: Path) -> None:
     inputs = deliver_lines(tmp_path / "in", *(order_line(n, product="P90001") for n in range(12)))
-    blocked_at(copied, inputs, "silver.order_lines", ["gold.sales_daily"])
+    blocked_at(copied, inputs, "silver.order_lines", ["gold.shops", "gold.sales_daily"])
     product = next(row for row in rows(copied.warehouse, "bronze.shop_products") if row["product_id"] == "P00013")
     new = {name: value for name, value in product.items() if not name.startswith("_")} | {"product_id": "P90001"}
     (inputs / "products").mkdir()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ml.forecast.backtest.kept import NOTHING_SAID, Said, key_of
 from ml.forecast.backtest.metrics import naive_scale
 from ml.forecast.fallback.fallback import Fallbacks, fallbacks, in_logs
 from ml.forecast.members.member import Member
@@ -29,7 +30,8 @@ class Cutoff:
 
     `unit` (series,) turns logs into units of y, and `smearing` those medians into means; `spread` is the usual
     period-to-period movement of each series on the log scale; `scale` its seasonal-naive error in units of y.
-    `knows_year` says whether the past was long enough for a season of the year.
+    `knows_year` says whether the past was long enough for a season of the year, `key` what exactly the members learnt
+    from and how (see `kept.key_of`).
     """
 
     logs: Array
@@ -40,6 +42,7 @@ class Cutoff:
     demand: npt.NDArray[np.str_]
     fallback: Fallbacks
     knows_year: bool
+    key: str = ""
 
     def expected(self, median: Array) -> Array:
         """The means, in units of y, where the members' medians on the log scale are these (series, horizon)."""
@@ -84,10 +87,15 @@ class Backtest:
         knew = [one.knows_year for one in self.cutoffs]
         return np.flatnonzero(np.array(knew, bool) == knew[-1]) if knew else np.zeros(0, np.intp)
 
+    @property
+    def said(self) -> Said:
+        """What members said of the series that did not fall back, by cutoff; to be kept for trainings to come."""
+        return {one.key: one.logs[:, ~one.fallback.used] for one in self.cutoffs if one.key}
+
     def only(self, names: tuple[str, ...]) -> Backtest:
         """The same cutoffs with some of the members."""
         kept = [self.names.index(name) for name in names]
-        return Backtest(names, tuple(replace(one, logs=one.logs[kept]) for one in self.cutoffs), self.truth)
+        return Backtest(names, tuple(replace(one, logs=one.logs[kept], key="") for one in self.cutoffs), self.truth)
 
 
 def members(settings: Settings) -> dict[str, Member]:
@@ -109,24 +117,41 @@ def members(settings: Settings) -> dict[str, Member]:
 def lengths(cube: Cube, horizon: int, settings: Settings) -> list[int]:
     """How many periods each rolling cutoff may see, the earliest first; empty where the history is too short.
 
-    Cutoffs are `origin_step` apart (by default the horizon), closer where the history is short.
+    Cutoffs are `origin_step` apart (by default the horizon), closer where the history is short. Anchored ones lie on
+    the same days of the calendar whatever the newest is, which is a horizon after the last of them or later.
     """
     last = cube.length - horizon
     first = min(LEAST_BEFORE[cube.frequency], cube.length - 2 * horizon)
     if last < max(first, 4) or first < 4:
         return [last] if last >= 8 else []
+    if settings.anchored and (fixed := _anchored(cube, last - horizon, horizon, settings)) and fixed[0] >= first:
+        return [*fixed, last]
     room = (last - first) // max(1, settings.origins - 1)
     step = max(1, min(settings.origin_step or horizon, room))
     return sorted({last - step * number for number in range(settings.origins) if last - step * number >= first})
 
 
-def backtest(cube: Cube, horizon: int, settings: Settings) -> Backtest:
-    """Fit and forecast anew at every rolling cutoff."""
+def _anchored(cube: Cube, latest: int, horizon: int, settings: Settings) -> list[int]:
+    """All cutoffs but the newest: the last days of the calendar, up to `latest`, that lie whole steps apart."""
+    step = settings.origin_step or horizon
+    if latest < 1 or settings.origins < 2:
+        return []
+    day = cube.dates[latest - 1]
+    if cube.frequency == "D":
+        step = -(-step // 7) * 7  # whole weeks, so that a training on the same weekday comes by each of them
+        passed = day.toordinal() % step
+    else:
+        passed = (day.toordinal() // 7 if cube.frequency == "W" else day.year * 12 + day.month) % step
+    return [latest - passed - step * number for number in reversed(range(settings.origins - 1))]
+
+
+def backtest(cube: Cube, horizon: int, settings: Settings, kept: Said = NOTHING_SAID) -> Backtest:
+    """Fit and forecast at every rolling cutoff, anew where not `kept` from the same past, settings and code."""
     cutoffs = lengths(cube, horizon, settings)
     past = []
     for number, cutoff in enumerate(cutoffs, start=1):
         log.info("origin %d of %d, after %d periods", number, len(cutoffs), cutoff)
-        past.append(forecast_from(cube.until(cutoff, horizon), settings))
+        past.append(forecast_from(cube.until(cutoff, horizon), settings, kept))
     truth = [when_open(cube, cutoff, horizon) for cutoff in cutoffs]
     return Backtest(settings.members, tuple(past), np.stack(truth) if truth else np.zeros((0, len(cube.ids), horizon)))
 
@@ -137,13 +162,19 @@ def when_open(cube: Cube, cutoff: int, horizon: int) -> Array:
     return after.y[:, cutoff:]
 
 
-def forecast_from(history: History, settings: Settings) -> Cutoff:
-    """What new members, fitted on a history, say from its end."""
+def forecast_from(history: History, settings: Settings, kept: Said = NOTHING_SAID) -> Cutoff:
+    """What new members, fitted on a history, say from its end; they need not be fitted where that is `kept`."""
     shared = decompose(history, settings)
-    new = members(settings)
     fallback = fallbacks(history, shared)
-    fit(new, history, shared, fallback)
-    return ask(new, history, shared, fallback)
+    rows = np.flatnonzero(~fallback.used)
+    key = key_of(history.only(rows), shared.only(rows), settings)
+    if (said := kept.get(key)) is None:
+        new = members(settings)
+        fit(new, history, shared, fallback)
+        said = say(new, history, shared, fallback)
+    else:
+        log.info("kept: %d series are as they were", len(rows))
+    return replace(cutoff_of(said, history, shared, fallback), key=key)
 
 
 def fit(asked: dict[str, Member], history: History, shared: Decomposition, fallback: Fallbacks) -> None:
@@ -157,12 +188,22 @@ def fit(asked: dict[str, Member], history: History, shared: Decomposition, fallb
 
 def ask(asked: dict[str, Member], history: History, shared: Decomposition, fallback: Fallbacks) -> Cutoff:
     """What fitted members say from a history; series that fall back get one forecast from all."""
+    return cutoff_of(say(asked, history, shared, fallback), history, shared, fallback)
+
+
+def say(asked: dict[str, Member], history: History, shared: Decomposition, fallback: Fallbacks) -> Array:
+    """What each says of the series that do not fall back, on the log scale, (members, series, horizon)."""
     rows = np.flatnonzero(~fallback.used)
-    logs = np.repeat(in_logs(fallback, shared)[None], len(asked), axis=0)
-    if len(rows):
-        regular, some = history.only(rows), shared.only(rows)
-        for number, member in enumerate(asked.values()):
-            logs[number, rows] = some.base[:, -history.horizon :] + member.forecast(regular, some)
+    if not len(rows):
+        return np.zeros((len(asked), 0, history.horizon))
+    regular, some = history.only(rows), shared.only(rows)
+    return np.stack([some.base[:, -history.horizon :] + one.forecast(regular, some) for one in asked.values()])
+
+
+def cutoff_of(said: Array, history: History, shared: Decomposition, fallback: Fallbacks) -> Cutoff:
+    """Everything that is known at a cutoff at which members said this."""
+    logs = np.repeat(in_logs(fallback, shared)[None], len(said), axis=0)
+    logs[:, ~fallback.used] = said
     change = np.abs(np.diff(shared.z, axis=1))
     spread = 1.4826 * row_medians(change) if change.shape[1] else np.zeros(len(history.ids))
     usual = float(np.median(spread[spread > 0])) if (spread > 0).any() else 0.3

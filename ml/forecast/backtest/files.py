@@ -30,7 +30,7 @@ def save_backtest(backtest: Backtest, folder: Path) -> None:
             f"{number}.fallback": one.fallback.forecast,
         }
         fallback = {"kinds": list(one.fallback.kinds), "reasons": list(one.fallback.reasons)}
-        words.append({"demand": one.demand.tolist(), "knows_year": one.knows_year, **fallback})
+        words.append({"demand": one.demand.tolist(), "knows_year": one.knows_year, "key": one.key, **fallback})
     np.savez_compressed(folder / _ARRAYS, **arrays)
     (folder / _WORDS).write_text(json.dumps({"names": list(backtest.names), "origins": words}, indent=1))
 
@@ -48,6 +48,7 @@ def load_backtest(folder: Path) -> Backtest:
                 scale=arrays[f"{number}.scale"],
                 demand=np.array(entry["demand"]),
                 knows_year=entry["knows_year"],
+                key=entry.get("key", ""),  # a model of before there were keys
                 fallback=Fallbacks(tuple(entry["kinds"]), tuple(entry["reasons"]), arrays[f"{number}.fallback"]),
             )
             for number, entry in enumerate(words["origins"])

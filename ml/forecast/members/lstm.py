@@ -44,7 +44,9 @@ class Lstm:
             return
         inputs, truth = _inputs(shared, windows), _truth(windows)
         shapes = tuple(one.shape[1:] for one in inputs)
-        epochs = max(1, round(self.settings.lstm_steps * _BATCH / len(windows.row)))
+        wanted = round(self.settings.lstm_steps * _BATCH / len(windows.row))
+        until_the_rate_is_0 = -(-self.settings.lstm_steps // -(-len(windows.row) // _BATCH))
+        epochs = max(1, min(wanted, until_the_rate_is_0))
         for number in range(self.settings.lstm_seeds):
             keras.utils.set_random_seed(self.settings.seed + number)
             network, trained = _network(shapes), _trainer(shapes, self.settings.lstm_steps)

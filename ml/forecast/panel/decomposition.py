@@ -30,6 +30,7 @@ _FOR_YEAR: dict[Frequency, int] = {"D": _YEAR_DAYS + 56, "W": 60, "M": 18}
 _SMOOTH_DAYS = 10  # on both sides
 _BELIEF = 0.8  # of what one or two years show of a season
 _NOTHING_IS_RARE = 0.02  # share of periods without demand up to which a series is one of ratios
+_LEAST_UNIT = 1e-9
 _SOFTENED = 0.3  # of the mean: the unit of the logarithm of other series, so that a zero is no abyss
 
 
@@ -59,6 +60,23 @@ class Decomposition:
         horizon = z.shape[1]
         return to_units(self.base[:, -horizon:] + z, self.unit)
 
+    def spread_over(self, rows: npt.NDArray[np.intp], count: int) -> Decomposition:
+        """The same as these rows of `count` series; nothing is expected and nothing known of the others."""
+
+        def spread(values: Array, blank: float) -> Array:
+            found = np.full((count, *values.shape[1:]), blank)
+            found[rows] = values
+            return found
+
+        return Decomposition(
+            unit=spread(self.unit, _LEAST_UNIT),
+            base=spread(self.base, 0.0),
+            z=spread(self.z, np.nan),
+            design=spread(self.design, 0.0),
+            everywhere=self.everywhere,
+            recency=self.recency,
+        )
+
     def only(self, rows: npt.NDArray[np.intp]) -> Decomposition:
         """The same of some of the series."""
         return Decomposition(
@@ -83,7 +101,10 @@ def knows_year(history: History) -> bool:
 
 
 def decompose(history: History, settings: Settings) -> Decomposition:
-    """Learn the shared part from the past of a whole panel."""
+    """Learn the shared part from the past of a whole panel; a series of which nothing is known yet tells nothing."""
+    known = np.flatnonzero(np.isfinite(history.y).any(axis=1))
+    if 0 < len(known) < len(history.ids):
+        return decompose(history.only(known), settings).spread_over(known, len(history.ids))
     unit = _unit(history.y)
     logs = to_log(history.y, unit)
     age = np.arange(history.length)[::-1]
@@ -153,7 +174,7 @@ def _unit(y: Array) -> Array:
     mean = row_means(np.clip(y, 0, None))
     idle = row_means(np.where(np.isfinite(y), (y <= 0).astype(float), np.nan))
     unit: Array = np.where(idle > _NOTHING_IS_RARE, _SOFTENED * mean, np.minimum(mean, 1.0))
-    return np.maximum(unit, 1e-9)
+    return np.maximum(unit, _LEAST_UNIT)
 
 
 def row_means(values: Array) -> Array:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from ml.recommend.candidates.neighbors import Scorer, Similarity, inverse_frequency, most_bought, normalised
-from ml.recommend.data.snapshot import Floats, Ints, Snapshot
+from ml.recommend.candidates.neighbors import Scorer, Similarity, inverse_frequency, last_kept, most_bought, normalised
+from ml.recommend.data.snapshot import Floats, Ints, Snapshot, distinct
 
 
 def ease_weights(snapshot: Snapshot, bought: sparse.csr_matrix, ridge: float = 500.0) -> Similarity:
@@ -55,20 +55,22 @@ def ridge_scorers(snapshot: Snapshot, window: int, ends: Sequence[int], ridge: f
     solved = linalg.cho_factor(kernel, overwrite_a=True, check_finite=False) if len(kernel) else None
     today = normalised(snapshot.bought @ rarity)
 
-    def scorer(target: sparse.csr_matrix) -> Scorer:
-        def score(block: Ints) -> Floats:
-            if solved is None:
-                return np.zeros((len(block), snapshot.shape[1]), np.float32)
-            near = np.asarray((rows @ today[block].T).todense(), np.float32)
-            return np.ascontiguousarray((target.T @ linalg.cho_solve(solved, near, check_finite=False)).T)
+    @last_kept
+    def dual(block: Ints) -> Floats:
+        if solved is None:
+            return np.zeros((0, len(block)), np.float32)
+        near = (rows @ today[block].T).toarray(order="F").astype(np.float32, copy=False)
+        found: Floats = linalg.cho_solve(solved, near, overwrite_b=True, check_finite=False)
+        return found
 
-        return score
+    def scorer(target: sparse.csr_matrix) -> Scorer:
+        return lambda block: np.ascontiguousarray((target.T @ dual(block)).T)
 
     return scorer(targets[0]), scorer(targets[1])
 
 
 def _pairs(snapshot: Snapshot, lines: NDArray[np.bool_]) -> sparse.csr_matrix:
     """1 for each customer and product among these lines."""
-    keys = np.unique(snapshot.pair_keys[snapshot.line_pair[lines]])
+    keys = distinct(snapshot.pair_keys[snapshot.line_pair[lines]])
     rows, columns = np.divmod(keys, max(snapshot.shape[1], 1))
     return sparse.csr_matrix((np.ones(len(keys), np.float32), (rows, columns)), shape=snapshot.shape)

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ml.recommend.data.snapshot import Floats, Ints, Snapshot
+from ml.recommend.data.snapshot import Floats, Ints, Snapshot, distinct
 
 Scorer = Callable[[Ints], Floats]
+Found = TypeVar("Found")
 YEAR = 365
 MOST_PRODUCTS = 8000
 """Products of which each is compared with each; those with the fewest buyers would tell little, and cost much."""
@@ -43,6 +45,20 @@ class Similarity:
         """The similarity of a product to others."""
         mine, theirs = self._place[product], self._place[others]
         return np.where((mine >= 0) & (theirs >= 0), self.values[mine, theirs], np.float32(0))
+
+
+def last_kept(find: Callable[[Ints], Found]) -> Callable[[Ints], Found]:
+    """What is found of a block of customers, and kept until another is asked for: two scorers ask for the same."""
+    kept: dict[bytes, Found] = {}
+
+    def found(rows: Ints) -> Found:
+        key = rows.tobytes()
+        if key not in kept:
+            kept.clear()
+            kept[key] = find(rows)
+        return kept[key]
+
+    return found
 
 
 def most_bought(snapshot: Snapshot) -> Ints:
@@ -78,7 +94,7 @@ def strongest(similarity: NDArray[np.float32], keep: int) -> sparse.csr_matrix:
 def basket_cosine(snapshot: Snapshot, shrink: float = 10.0) -> Similarity:
     """Products x products: orders of the last year with both, over (shrink + the mean of the orders with each)."""
     recent = snapshot.age < YEAR
-    pairs = np.unique(snapshot.order[recent] * snapshot.shape[1] + snapshot.product[recent])
+    pairs = distinct(snapshot.order[recent] * snapshot.shape[1] + snapshot.product[recent])
     rows, columns = np.divmod(pairs, snapshot.shape[1])
     baskets = sparse.csr_matrix(
         (np.ones(len(pairs), np.float32), (rows, columns)), shape=(len(snapshot.order_age), snapshot.shape[1])
@@ -93,7 +109,7 @@ def product_cosine(snapshot: Snapshot, shrink: float = 10.0) -> Similarity:
 
 def _cosine(matrix: sparse.csr_matrix, among: Ints, shrink: float) -> Similarity:
     chosen = matrix[:, among]
-    both = np.asarray((chosen.T @ chosen).todense(), np.float32)
+    both = (chosen.T @ chosen).toarray(order="C").astype(np.float32, copy=False)
     size = np.sqrt(np.diag(both))
     both /= size[:, None] * size[None, :] + np.float32(shrink)
     np.fill_diagonal(both, 0)
@@ -102,7 +118,7 @@ def _cosine(matrix: sparse.csr_matrix, among: Ints, shrink: float) -> Similarity
 
 def last_orders(snapshot: Snapshot, count: int) -> sparse.csr_matrix:
     """Customers x products, 1 where one of the customer's last `count` orders has the product; rows sum to 1."""
-    keys = np.unique(snapshot.line_pair[snapshot.orders_back < count])
+    keys = distinct(snapshot.line_pair[snapshot.orders_back < count])
     inside = np.zeros(len(snapshot.pair_keys), np.float32)
     inside[keys] = 1
     matrix = snapshot.matrix(inside)
@@ -155,17 +171,12 @@ def alike_lately(snapshot: Snapshot, neighbors: int = 400) -> tuple[Scorer, Scor
     profile = _recent_profile(snapshot)
     lately = snapshot.matrix(snapshot.decayed(15))
     fresh = snapshot.matrix(np.exp(-snapshot.first_age / 30))
-    kept: dict[bytes, sparse.csr_matrix] = {}
 
+    @last_kept
     def alike(rows: Ints) -> sparse.csr_matrix:
-        """The neighbors of a block; the last block's are kept, for the second question is about the same customers."""
-        key = rows.tobytes()
-        if key not in kept:
-            similarity = np.asarray((profile[rows] @ profile.T).todense(), np.float32)
-            similarity[np.arange(len(rows)), rows] = 0
-            kept.clear()
-            kept[key] = strongest(similarity, neighbors)
-        return kept[key]
+        similarity = np.asarray((profile[rows] @ profile.T).todense(), np.float32)
+        similarity[np.arange(len(rows)), rows] = 0
+        return strongest(similarity, neighbors)
 
     def scorer(taken: sparse.csr_matrix) -> Scorer:
         return lambda rows: np.asarray((alike(rows) @ taken).todense(), np.float32)
@@ -175,7 +186,7 @@ def alike_lately(snapshot: Snapshot, neighbors: int = 400) -> tuple[Scorer, Scor
 
 def alike_first(snapshot: Snapshot, neighbors: int = 150, days: int = 10) -> Scorer:
     """What the most alike of those who ordered in the last `days` days bought then for the first time."""
-    active = np.unique(snapshot.order_customer[snapshot.order_age < days])
+    active = distinct(snapshot.order_customer[snapshot.order_age < days])
     profile = _recent_profile(snapshot)
     fresh = snapshot.matrix(snapshot.first_age < days)[active]
 
@@ -198,7 +209,7 @@ def next_new(snapshot: Snapshot, orders: int = 3, shrink: float = 10.0) -> Score
     ordered = sparse.csr_matrix((np.ones(len(snapshot.order), np.float32), lines), shape=shape)[before][:, among]
     is_first = (snapshot.age == snapshot.first_age[snapshot.line_pair]).astype(np.float32)
     fresh = sparse.csr_matrix((is_first, lines), shape=shape)[after][:, among]
-    told = np.asarray((ordered.T @ fresh).todense(), np.float32)
+    told = (ordered.T @ fresh).toarray(order="C").astype(np.float32, copy=False)
     told /= np.asarray(ordered.sum(axis=0)).ravel()[:, None] + np.float32(shrink)
     return similar_products(last_orders(snapshot, orders), Similarity(among, told, snapshot.shape[1]))
 

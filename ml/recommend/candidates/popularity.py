@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.recommend.candidates.neighbors import Scorer
-from ml.recommend.data.snapshot import Floats, Ints, Snapshot
+from ml.recommend.data.snapshot import Floats, Ints, Snapshot, distinct
 
 LAST_YEAR = 364
 """Days back to the same weekday of the same season."""
@@ -47,11 +47,11 @@ def grouped(snapshot: Snapshot, group: Ints, groups: int, days: int) -> Floats:
 
     `group` has a number per customer. Small groups lean on the whole shop, as if by 20 more buyers.
     """
-    pairs = snapshot.pair_keys[np.unique(snapshot.line_pair[snapshot.age < days])]
+    pairs = snapshot.pair_keys[distinct(snapshot.line_pair[snapshot.age < days])]
     customer, product = np.divmod(pairs, max(snapshot.shape[1], 1))
     counts = np.bincount(group[customer] * snapshot.shape[1] + product, minlength=groups * snapshot.shape[1])
     counts = counts.reshape(groups, snapshot.shape[1])
-    active = np.bincount(group[np.unique(customer)], minlength=groups)[:, None]
+    active = np.bincount(group[distinct(customer)], minlength=groups)[:, None]
     overall = counts.sum(axis=0) / max(active.sum(), 1)
     return np.asarray((counts + 20 * overall) / (active + 20), np.float32)
 

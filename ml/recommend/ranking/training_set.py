@@ -16,7 +16,7 @@ from ml.recommend.candidates.pool import TASKS, Candidates, Task, generators, po
 from ml.recommend.candidates.popularity import LAST_YEAR
 from ml.recommend.candidates.tower import Tower
 from ml.recommend.data.history import History, truth
-from ml.recommend.data.snapshot import Floats, Ints, Snapshot
+from ml.recommend.data.snapshot import Floats, Ints, Snapshot, distinct
 from ml.recommend.ranking.features import Tables, features
 from ml.recommend.settings import Settings
 
@@ -92,7 +92,7 @@ def training_set(
     known = (rows >= 0) & (columns >= 0)
     bought = np.sort(rows[known] * snapshot.shape[1] + columns[known])
     factors = als(interactions(snapshot)) if als else None
-    pools = pool(snapshot, generators(snapshot, settings, factors, tower), np.unique(rows[known]))
+    pools = pool(snapshot, generators(snapshot, settings, factors, tower), distinct(rows[known]))
     tables = Tables.of(snapshot, settings.window)
     generator = np.random.default_rng([settings.seed, cutoff.toordinal()])
     return {task: _sampled(tables, pools[task], bought, settings.negatives, generator) for task in TASKS}

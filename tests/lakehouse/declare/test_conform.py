@@ -27,17 +27,19 @@ def test_text_is_trimmed_and_typed_and_what_cannot_be_read_is_listed(spark: Spar
         ("b", "seven", "2023-02-29"),
         ("c", "7.5", "2024-01-01"),
         ("d", "99999999999", "2024-01-01"),
+        (" \t\u00a0e\ufeff\u00a0f \t ", "\t8 ", "\u00a0 2024-01-01"),
     ]
     rows = typed(
         spark.createDataFrame(delivered, "n string, p string, m string"), TABLE, name="n", pieces="p", made_on="m"
     )
-    found = [(row.name, row.pieces, str(row.made_on), row["_untyped"]) for row in rows.orderBy("n").collect()]
+    found = [(row.name, row.pieces, str(row.made_on), row["_untyped"]) for row in rows.orderBy("name").collect()]
     assert found == [
         (None, None, "None", None),
         ("a", 7, "2024-02-29", None),
         ("b", None, "None", ",pieces,made_on,"),
         ("c", None, "2024-01-01", ",pieces,"),
         ("d", None, "2024-01-01", ",pieces,"),
+        ("e\ufeff\u00a0f", 8, "2024-01-01", None),
     ]
 
 
@@ -73,3 +75,33 @@ def test_names_sort_by_their_numbers_in_spark_as_in_python(spark: SparkSession) 
     found = {row.name: row.key for row in rows.select("name", natural(F.col("name")).alias("key")).collect()}
     assert found == {name: natural_key(name) for name in names}
     assert sorted(["a_10.csv", "a_2.csv"], key=natural_key) == ["a_2.csv", "a_10.csv"]
+
+
+@pytest.mark.parametrize(
+    ("delivered", "any_places", "no_places"),
+    [
+        ("12", "12.00", "12.00"),
+        ("-12.5", "-12.50", None),
+        ("+12.50", "12.50", None),
+        ("12.00", "12.00", "12.00"),
+        ("12.340", "12.34", None),
+        ("12.345", None, None),
+        ("1234.99", "1234.99", None),
+        ("12345", None, None),
+        ("0001234", "1234.00", "1234.00"),
+        ("1e2", "100.00", "100.00"),
+        ("12.", "12.00", "12.00"),
+        (".5", "0.50", None),
+        ("1,5", None, None),
+        ("twelve", None, None),
+    ],
+)
+def test_a_decimal_is_read_whole_or_not_at_all(
+    spark: SparkSession, delivered: str, any_places: str | None, no_places: str | None
+) -> None:
+    fields = tuple(Field(name, "decimal(6,2)", "amount") for name in ("any", "none", "by_row"))
+    table = replace(TABLE, grain=("any",), fields=fields)
+    came = spark.createDataFrame([(delivered, 0)], "t string, places int")
+    rows = typed(came, table, any="t", none="t", by_row="t", decimals={"none": 0, "by_row": F.col("places")})
+    (row,) = rows.select(*(F.col(field.name).cast("string") for field in fields)).collect()
+    assert tuple(row) == (any_places, no_places, no_places)

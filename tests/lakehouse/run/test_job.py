@@ -91,6 +91,10 @@ def test_an_error_of_ours_is_one_message_and_an_exit_code(
     assert capsys.readouterr().err == "error: what, where, what to do\n"
 
 
+def test_a_job_that_is_done_asks_for_no_exit() -> None:
+    guarded(lambda _: 0)  # any exit, of 0 too, would be an exception to who calls it
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_warning_stays_while_stages_may_go(terminal: bool) -> None:
     said = io.StringIO()

@@ -1,5 +1,7 @@
 """The warehouse as a run sees it."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,15 @@ def test_another_configured_key_is_refused_and_the_way_out_is_told(
         refused.value
     )
     assert lake_with(spark, tmp_path, "the first").pseudonym_key() == "the first"
+
+
+def test_a_file_system_that_cannot_lock_or_link_is_told_at_once(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(os, "link", refuses)
+    with pytest.raises(UsageError, match=rf"{tmp_path}: its file system has no locks, .* \(Function not implemented\)"):
+        lake_with(spark, tmp_path)
+    assert list((tmp_path / "ops").iterdir()) == []

@@ -9,7 +9,7 @@ from functools import partial
 import polars as pl
 import pytest
 
-from ml.recommend.candidates.als import Als, fit_als_local
+from ml.recommend.candidates.als import Als, fit_als
 from ml.recommend.data.history import History
 from ml.recommend.hybrid import Hybrid, train
 from ml.recommend.settings import Settings
@@ -66,7 +66,7 @@ def shop() -> History:
 
 @pytest.fixture(scope="session")
 def als() -> Als:
-    return partial(fit_als_local, rank=8, reg=0.1, alpha=1.0, iterations=3, seed=7)
+    return partial(fit_als, rank=8, reg=0.1, alpha=1.0, iterations=3, seed=7)
 
 
 @pytest.fixture(scope="session")

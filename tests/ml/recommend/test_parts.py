@@ -13,11 +13,11 @@ from ml.recommend.candidates.linear import ease_weights, ridge_scorers
 from ml.recommend.candidates.pool import pool
 from ml.recommend.candidates.popularity import LAST_YEAR
 from ml.recommend.data.history import History
+from ml.recommend.data.places import Lists
 from ml.recommend.data.snapshot import Snapshot
 from ml.recommend.lists.co_purchases import CoPurchases, cart_suggestions, product_neighbors
 from ml.recommend.lists.coverage import spread
 from ml.recommend.lists.reasons import Reasons
-from ml.recommend.ranking.features import ranks
 from ml.recommend.ranking.pairs import pair_table
 
 CUTOFF = date(2024, 3, 31)
@@ -150,8 +150,9 @@ def test_who_scores_nothing_proposes_nothing() -> None:
 
 
 def test_equal_scores_share_their_place() -> None:
-    found = ranks(np.array([1, 1, 1, 2]), np.array([0.5, 0.9, 0.5, 0.1], np.float32))
-    assert found.tolist() == [1.5, 0, 1.5, 0]
+    lists = Lists.of(np.array([1, 1, 1, 2]))
+    assert lists.ranks(np.array([0.5, 0.9, 0.5, 0.1], np.float32)).tolist() == [1.5, 0, 1.5, 0]
+    assert lists.z(np.array([1.0, 2.0, 3.0, 9.0])).tolist() == [-(1.5**0.5), 0, 1.5**0.5, 0]
 
 
 def test_neighbors_and_carts() -> None:

@@ -19,6 +19,7 @@ from ml.recommend.candidates.pool import TASKS, Task
 from ml.recommend.data.history import History
 from ml.recommend.hybrid import Hybrid
 from ml.recommend.lists.co_purchases import cart_suggestions, product_neighbors
+from ml.recommend.lists.cold_start import EVERYWHERE, best_by_country
 from ml.recommend.model import BuyItAgain, RecommendModel
 from ml.recommend.ranking.training_set import training_cutoffs
 from ml.recommend.training import history_of, train_on
@@ -78,6 +79,18 @@ def test_what_may_not_be_sold_has_neighbors_and_is_none(shop: History) -> None:
     assert beside.filter(pl.col("cart_product_id") == "P00").height
     assert not near.filter(pl.col("neighbor_id").is_in([f"P{n}0" for n in range(6)])).height
     assert not beside.filter(STAPLES).height
+
+
+def test_best_sellers_of_a_country_are_those_of_a_stranger_who_lives_there(shop: History) -> None:
+    history = not_sold(shop, STAPLES)
+    home = shop.events["country_code"][0]
+    lists = best_by_country(history, {home: "Home"}, 10)
+    assert not lists.filter(STAPLES).height
+    for code, homes in ((home, {"a stranger": home}), (EVERYWHERE, {})):
+        stranger = BuyItAgain().recommend(history, ["a stranger"], "ALL", homes, {home: "Home"})
+        mine = lists.filter(pl.col("country_code") == code)
+        assert mine["rank"].to_list() == list(range(1, 11))
+        assert mine.select(columns := ["product_id", "chance", "reason"]).equals(stranger.select(columns))
 
 
 def closed_for_long(days: int) -> History:
