@@ -92,6 +92,11 @@ def test_own_order_lines_become_tables(promoted: Promoted, tmp_path: Path) -> No
     assert len(outputs(found, Figure)) == 2
 
 
+def test_own_order_lines_are_not_put_beside_another_shop(promoted: Promoted) -> None:
+    with pytest.raises(notebook.NotebookFailed, match="holds another shop already"):
+        ran(promoted.lake, "your_shop")
+
+
 def test_the_command_writes_a_page_and_lists_what_there_is(
     promoted: Promoted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
