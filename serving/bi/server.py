@@ -92,7 +92,7 @@ class Server:
             raise found_by_spark(self.lake, error) or LakehouseError(
                 f"the release of {release.at:%Y-%m-%d %H:%M:%S} UTC cannot be shown: {str(error).splitlines()[0]}"
             ) from error
-        session.extensions().injectCheckRule(self._guard)
+        self._guard.watch(session.extensions())
         self.views, self.release = made, release
         return session
 
