@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from openlineage.client import OpenLineageClient
-from openlineage.client.client import OpenLineageClientOptions
 from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
 from openlineage.client.facet_v2 import (
     DatasetFacet,
@@ -55,9 +54,10 @@ def send(found: Iterable[RunEvent], url: str) -> int:
 
     A server that asks for a key gets that in the environment's `OPENLINEAGE_API_KEY`.
     """
-    options = OpenLineageClientOptions(api_key=os.environ.get("OPENLINEAGE_API_KEY"))
+    key = os.environ.get("OPENLINEAGE_API_KEY")
+    auth = {"auth": {"type": "api_key", "apiKey": key}} if key else {}
     try:
-        return _emit(found, OpenLineageClient(url, options))
+        return _emit(found, OpenLineageClient(config={"transport": {"type": "http", "url": url, **auth}}))
     except (OSError, ValueError) as error:  # what requests raises, or a text that is no address
         raise UsageError(f"--url {url}: the events were not taken ({error}); is it a server of OpenLineage?") from error
 
@@ -84,10 +84,11 @@ def events(lake: Lake, tables: Iterable[Table], run_id: str | None = None) -> li
     reads = _by_batch(arrow.rows(lake, ops_tables.LINEAGE).to_pylist())
     files = _by_batch(arrow.rows(lake, ops_tables.FILES, ("status", "=", "loaded")).to_pylist())
     batches = [row for row in arrow.rows(lake, ops_tables.ROW_LEDGER).to_pylist() if row["run_id"] in names]
-    jobs = {run["run_id"]: run for run in runs}
     found = [event for run in runs for event in _of_run(run)]
     found += [
-        _of_batch(lake, declared.get(row["table"]), row, reads[row["batch_id"]], files[row["batch_id"]], jobs)
+        _of_batch(
+            lake, declared.get(row["table"]), row, reads[row["batch_id"]], files[row["batch_id"]], _run_of(row, runs)
+        )
         for row in batches
     ]
     return sorted(found, key=lambda event: event.eventTime)
@@ -98,6 +99,12 @@ def _by_batch(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
     for row in rows:
         found[row["batch_id"]].append(row)
     return found
+
+
+def _run_of(batch: Row, runs: Sequence[Row]) -> Row:
+    """The run that made a batch: of those of its process, the last that had begun."""
+    of_process = [run for run in runs if run["run_id"] == batch["run_id"]]
+    return max(of_process, key=lambda run: (run["started_at"] <= batch["at"], run["started_at"]))
 
 
 def _of_run(run: Row) -> list[RunEvent]:
@@ -117,10 +124,9 @@ def _of_run(run: Row) -> list[RunEvent]:
 
 
 def _of_batch(
-    lake: Lake, table: Table | None, row: Row, reads: Iterable[Row], files: Iterable[Row], runs: Mapping[str, Row]
+    lake: Lake, table: Table | None, row: Row, reads: Iterable[Row], files: Iterable[Row], run: Row
 ) -> RunEvent:
     """A batch of a table: the versions and files that it read, and the version that it made with its rows."""
-    run = runs[row["run_id"]]
     parent = parent_run.ParentRunFacet(
         parent_run.Run(_id(run["batch_id"])), parent_run.Job(NAMESPACE, _command(run)), producer=PRODUCER
     )

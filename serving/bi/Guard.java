@@ -3,12 +3,14 @@ package shoplake;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Set;
+import org.apache.spark.sql.SparkSessionExtensions;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.PlanExpression;
 import org.apache.spark.sql.catalyst.plans.QueryPlan;
 import org.apache.spark.sql.catalyst.plans.logical.Command;
-import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.catalyst.plans.logical.View;
+import org.apache.spark.sql.catalyst.rules.Rule;
+import org.apache.spark.sql.catalyst.trees.TreeNode;
 import org.apache.spark.sql.execution.datasources.HadoopFsRelation;
 import org.apache.spark.sql.execution.datasources.LogicalRelation;
 import org.apache.spark.sql.internal.SQLConf;
@@ -20,10 +22,10 @@ import scala.runtime.BoxedUnit;
  * What a client may run: queries over the views that were made for it, and questions about these.
  *
  * Spark has no rights of its own: without this, who may ask gold may read any file of the server, such as bronze with its
- * personal data, run programs and change tables. The rule sees each statement with all names resolved, before it is run,
- * and knows what it allows: what is new in a later Spark is refused.
+ * personal data, run programs and change tables. Each statement is looked at with all names resolved, before it is run, by
+ * what is allowed: what is new in a later Spark is refused.
  */
-public final class Guard extends AbstractFunction1 {
+public final class Guard {
 
     private static final Set QUESTIONS = new HashSet(Arrays.asList(new String[] {
         "DescribeColumn", "DescribeColumnCommand", "DescribeDatabaseCommand", "DescribeFunctionCommand",
@@ -42,22 +44,42 @@ public final class Guard extends AbstractFunction1 {
         "ResolvedPersistentView", "UnionLoopRef",
     }));
 
-    public Object apply(Object session) {
-        return new Rule();
+    /** Guard the sessions that will be made with these extensions. */
+    public void watch(SparkSessionExtensions extensions) {
+        extensions.injectCheckRule(new AbstractFunction1() {
+            public Object apply(Object session) {
+                return new Statements();
+            }
+        });
+        extensions.injectPlanNormalizationRule(new AbstractFunction1() {
+            public Object apply(Object session) {
+                return new Reads();
+            }
+        });
     }
 
-    private static final class Rule extends AbstractFunction1 {
+    /** At the end of analysis, before a command is run. What a view reads is analysed by itself, so it is seen here too. */
+    private static final class Statements extends AbstractFunction1 {
 
         public Object apply(Object plan) {
             if (SQLConf.get().variableSubstituteEnabled()) {
                 throw refused("spark.sql.variable.substitute");
             }
-            check((QueryPlan) plan);
+            check((QueryPlan) plan, plan instanceof Command);
             return BoxedUnit.UNIT;
         }
     }
 
-    private static void check(QueryPlan plan) {
+    /** Before a query is optimised: what it reads stands below the views that it names. */
+    private static final class Reads extends Rule {
+
+        public TreeNode apply(TreeNode plan) {
+            check((QueryPlan) plan, true);
+            return plan;
+        }
+    }
+
+    private static void check(QueryPlan plan, boolean ofSources) {
         if (plan instanceof View) {
             return;
         }
@@ -66,30 +88,31 @@ public final class Guard extends AbstractFunction1 {
         if (isCommand && !QUESTIONS.contains(name) || name.equals("ScriptTransformation")) {
             throw refused(name);
         }
-        if (!isCommand && plan.children().isEmpty() && !SOURCES.contains(name) && !isLogOfDelta(plan)) {
+        boolean isSource = ofSources && !isCommand && plan.children().isEmpty();
+        if (isSource && !SOURCES.contains(name) && !isLogOfDelta(plan)) {
             throw refused(name);
         }
         Iterator expressions = plan.expressions().iterator();
         while (expressions.hasNext()) {
-            check((Expression) expressions.next());
+            check((Expression) expressions.next(), ofSources);
         }
         Iterator children = plan.children().iterator();
         while (children.hasNext()) {
-            check((QueryPlan) children.next());
+            check((QueryPlan) children.next(), ofSources);
         }
     }
 
-    private static void check(Expression expression) {
+    private static void check(Expression expression, boolean ofSources) {
         String name = expression.getClass().getSimpleName();
         if (name.contains("Reflect")) {
             throw refused(name);
         }
         if (expression instanceof PlanExpression) {
-            check((QueryPlan) ((PlanExpression) expression).plan());
+            check((QueryPlan) ((PlanExpression) expression).plan(), ofSources);
         }
         Iterator children = expression.children().iterator();
         while (children.hasNext()) {
-            check((Expression) children.next());
+            check((Expression) children.next(), ofSources);
         }
     }
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class Server:
         self.lake, self.host, self.port = lake, host, _free(host, port)
         self._tables = list(tables)
         self._jvm: Any = lake.spark._jvm
-        self._guard = self._made("Guard")
+        self._guard, self._authenticator = self._made("Guard"), self._made("Authenticator")
         session = self._catalog_of(newest)
         self._server = self._started(session)
         self._sessions = _service(_service(self._server, "SparkSQLCLIService"), "SparkSQLSessionManager")
@@ -82,6 +83,8 @@ class Server:
         options = self._jvm.java.util.HashMap()
         options.put("spark.sql.variable.substitute", "false")  # '${env:...}' would tell the server's environment
         session = self._jvm.org.apache.spark.sql.classic.SparkSession(self.lake.spark.sparkContext._jsc.sc(), options)
+        with self._found_by_name():
+            session.sharedState().jarClassLoader()  # made by its first use, and given to threads that serve
         made = views(self.lake, self._tables, release)
         try:
             for schema, meaning in SCHEMAS.items():
@@ -92,7 +95,7 @@ class Server:
             raise found_by_spark(self.lake, error) or LakehouseError(
                 f"the release of {release.at:%Y-%m-%d %H:%M:%S} UTC cannot be shown: {str(error).splitlines()[0]}"
             ) from error
-        session.extensions().injectCheckRule(self._guard)
+        self._guard.watch(session.extensions())
         self.views, self.release = made, release
         return session
 
@@ -101,10 +104,9 @@ class Server:
         configurator = self._jvm.org.apache.logging.log4j.core.config.Configurator
         for name in _TELLS_CLIENTS:  # what a client does wrong, it is told itself
             configurator.setLevel(name, self._jvm.org.apache.logging.log4j.Level.OFF)
-        authenticator = self._made("Authenticator").getClass()
         settings = {
             "hive.server2.authentication": "CUSTOM",
-            "hive.server2.custom.authentication.class": authenticator.getName(),
+            "hive.server2.custom.authentication.class": self._authenticator.getClass().getName(),
             "hive.server2.thrift.bind.host": self.host,
             "hive.server2.thrift.port": str(self.port),
             "hive.server2.session.check.interval": "1min",
@@ -114,18 +116,23 @@ class Server:
         }
         for key, value in settings.items():
             self._jvm.System.setProperty(key, value)
-        # Threads that serve inherit the loader by which they find the class that asks for a password.
-        thread = self._jvm.Thread.currentThread()
-        before = thread.getContextClassLoader()
-        thread.setContextClassLoader(authenticator.getClassLoader())
-        try:
+        with self._found_by_name():
             server = self._jvm.org.apache.spark.sql.hive.thriftserver.HiveThriftServer2.startWithSparkSession(
                 session, False
             )
-        finally:
-            thread.setContextClassLoader(before)
         _wait_for(self.host, self.port)
         return server
+
+    @contextmanager
+    def _found_by_name(self) -> Iterator[None]:
+        """Threads and loaders that are made meanwhile find the class that asks for a password by its name."""
+        thread = self._jvm.Thread.currentThread()
+        before = thread.getContextClassLoader()
+        thread.setContextClassLoader(self._authenticator.getClass().getClassLoader())
+        try:
+            yield
+        finally:
+            thread.setContextClassLoader(before)
 
     def _made(self, name: str) -> Any:
         """An object of a class that lies here as Java's source, compiled by what Spark compiles its own code with."""

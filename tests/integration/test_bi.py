@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pyspark
 import pytest
 from deltalake import DeltaTable
@@ -130,15 +131,16 @@ def test_tools_find_schemas_tables_and_columns_with_their_meanings(
 def test_totals_are_those_that_delta_rs_reads(client: Client, shop_copy: Promoted) -> None:
     release = releases.newest(shop_copy.lake)
     assert release is not None
-    shown = [t for t in TABLES if t.name in release.versions and t.layer in ("gold", "silver")]
+    shown = [
+        t for t in TABLES if t.name in release.versions and (t.layer == "gold" or (t.layer == "silver" and t.amount))
+    ]
     asked = " UNION ALL ".join(
         f"SELECT '{t.name}', count(*), {f'sum({t.amount})' if t.amount else 'null'} FROM {t.name}" for t in shown
     )
     found = {name: (count, total) for name, count, total in client.rows(asked)}
     for table in shown:
-        path = shop_copy.lake.path(table)
-        stored = DeltaTable(path, release.versions[table.name]).to_pyarrow_table().to_pylist()
-        total = sum(row[table.amount] or 0 for row in stored) if table.amount else None
+        stored = DeltaTable(shop_copy.lake.path(table), release.versions[table.name]).to_pyarrow_table()
+        total = pc.sum(stored[table.amount]).as_py() if table.amount else None
         assert found[table.name][0] == len(stored)
         assert (found[table.name][1] or 0) == (total or 0)
     (runs,) = client.rows("SELECT count(*) FROM ops.runs")
@@ -253,7 +255,12 @@ def test_a_connection_keeps_its_release_and_a_new_one_sees_the_newest(
 
 def test_a_new_password_ends_the_old_one(server: tuple[Server, str], shop_copy: Promoted) -> None:
     new = password_of(shop_copy.lake, renew=True)
-    assert Client(server[0].port, new).rows("SELECT 1") == [(1,)]
+    for _ in range(
+        12
+    ):  # more than threads wait for: they are used again, by connections that ask for the password anew
+        other = Client(server[0].port, new)
+        assert other.rows("SELECT 1") == [(1,)]
+        other.close()
     with pytest.raises(Exception, match="Error validating the login"):
         Client(server[0].port, server[1])
 
@@ -271,7 +278,7 @@ def test_the_job_serves_a_warehouse_until_it_is_stopped(lake: Lake, tmp_path: Pa
             options = ["--outputformat=csv2", "--showHeader=true"]
             answer = subprocess.run([*beeline, *options, *asked], capture_output=True, text=True, check=True).stdout
             assert ",silver,payments,VIEW," in answer
-            assert "\npaid\n4.000\n" in answer
+            assert answer.endswith("paid\n4.000\n")
             done(run(lake, deliver(tmp_path / "in", 3), steps=STEPS))
             assert "open connections keep the one before" in said_until(process.stdout, "Release ")
             process.send_signal(signal.SIGINT)

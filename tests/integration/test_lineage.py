@@ -32,10 +32,10 @@ def test_events_tell_every_run_and_batch_with_versions_and_rows(promoted: Promot
     runs, batches = rows(promoted.warehouse, "ops.runs"), accounts(promoted.warehouse)
     assert len(told) == 2 * len(runs) + len(batches)
     assert all(UUID(event["run"]["runId"]) for event in told)
-    by_job = {event["job"]["name"]: event for event in told}
+    by_batch = {(event["job"]["name"], event["eventTime"]): event for event in told}
     read = rows(promoted.warehouse, "ops.lineage")
     for batch in batches:
-        event = by_job[batch["step"]]
+        event = by_batch[batch["step"], batch["at"].isoformat()]
         (output,) = event["outputs"]
         assert output["facets"]["symlinks"]["identifiers"][0]["name"] == batch["table"]
         written = batch["rows_inserted"] + batch["rows_updated"]
@@ -49,7 +49,7 @@ def test_events_tell_every_run_and_batch_with_versions_and_rows(promoted: Promot
         assert found == versions
         assert versions or event["inputs"], "a table of bronze names its files"
     parents = {e["run"]["facets"]["parent"]["run"]["runId"] for e in told if e["outputs"]}
-    assert parents == {event["run"]["runId"] for event in told if event["eventType"] == "START"}
+    assert parents <= {event["run"]["runId"] for event in told if event["eventType"] == "START"}
 
 
 def test_events_are_the_same_each_time_and_a_run_can_be_named(promoted: Promoted) -> None:
@@ -57,8 +57,11 @@ def test_events_are_the_same_each_time_and_a_run_can_be_named(promoted: Promoted
         return [Serde.to_json(event) for event in events]
 
     found = as_text(openlineage.events(promoted.lake, TABLES))
-    (run,) = {row["run_id"] for row in rows(promoted.warehouse, "ops.runs")}
-    assert as_text(openlineage.events(promoted.lake, TABLES, run)) == found
+    assert as_text(openlineage.events(promoted.lake, TABLES)) == found
+    run = rows(promoted.warehouse, "ops.runs")[0]["run_id"]
+    of_run = as_text(openlineage.events(promoted.lake, TABLES, run))
+    assert of_run
+    assert set(of_run) <= set(found)
     with pytest.raises(UsageError, match="knows no such run"):
         openlineage.events(promoted.lake, TABLES, "nonsense")
 
