@@ -266,8 +266,8 @@ def explained(view: View) -> Iterator[Block]:
 def campaigns(view: View) -> Iterator[Block]:
     """What campaigns of the period cost and brought."""
     rows = view.frame(
-        "SELECT campaign_id, name, kind, channel, starts_on, ends_on, spend, orders, net_revenue, margin, contribution, discount,"
-        " sales, sales_before, sales_after, untold FROM gold.campaign_results WHERE shop_id = $shop"
+        "SELECT campaign_id, name, kind, channel, starts_on, ends_on, spend, orders, net_revenue, margin, contribution,"
+        " discount, sales, sales_before, sales_after, untold FROM gold.campaign_results WHERE shop_id = $shop"
         " AND currency = $currency AND starts_on <= $last AND coalesce(ends_on, $last) >= $first"
         " ORDER BY contribution DESC NULLS LAST, net_revenue DESC NULLS LAST, name, starts_on"
     )
