@@ -78,6 +78,7 @@ def _next(warehouse: Path, folder: Path, refused: int) -> list[tuple[str, str]]:
         (f"See the {refused} refusals, by table and rule:", f".venv/bin/shoplake quarantine list {at}"),
         ("See why a line was refused:", f".venv/bin/shoplake quarantine show silver.order_lines {at}"),
         ("Run again, and see that nothing is new:", f".venv/bin/shoplake run --input {folder / 'shop'} {at}"),
+        ("A first look at the shop, with pictures:", f".venv/bin/shoplake notebook first_look {at}"),
         ("Compare the models, with their plots:", f"make mlflow WAREHOUSE={warehouse}"),
         ("Run your own shop: read 'Add a source' in CONTRIBUTING.md", "or try the real one in README.md"),
     ]

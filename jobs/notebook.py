@@ -76,7 +76,8 @@ def opened(dbutils: Any, *needed: str) -> tuple[Reader, str, str]:
     reader = Reader(lake, list(tables_of(catalogued()).values()))
     if missing := sorted({_LINES, *needed} - set(reader.tables)):
         raise UsageError(
-            f"{lake.warehouse}: {', '.join(missing)} was not filled yet; tables of models are filled by shoplake score"
+            f"{lake.warehouse}: the newest release lacks {', '.join(missing)}; shoplake run fills tables, and "
+            "shoplake score those of models"
         )
     most = reader.rows(f"SELECT shop_id, currency FROM {_LINES} GROUP BY ALL ORDER BY sum(lines) DESC")
     own = [row for row in most if shop in ("", row["shop_id"]) and row["currency"]]

@@ -116,7 +116,7 @@ display(
     reader.frame(
         """
         SELECT direction, coalesce(from_segment, '(new)') AS "from", to_segment AS "to", count(*) AS customers
-        FROM gold.segment_moves WHERE shop_id = ? GROUP BY ALL ORDER BY customers DESC, ALL LIMIT 20
+        FROM gold.segment_moves WHERE shop_id = ? GROUP BY ALL ORDER BY customers DESC, "from", "to" LIMIT 20
         """,
         [shop],
     ).to_pandas()

@@ -88,7 +88,7 @@ product = (
     or reader.rows(
         """
     SELECT series_id FROM gold.demand_forecast WHERE shop_id = ? AND level = 'series'
-    GROUP BY ALL ORDER BY sum(mean) DESC, ALL LIMIT 1
+    GROUP BY ALL ORDER BY sum(mean) DESC, series_id LIMIT 1
     """,
         [shop],
     )[0]["series_id"]
@@ -165,7 +165,8 @@ orders = reader.frame(
     SELECT coalesce(supplier_id, '(not stated)') AS supplier, count(*) AS products,
            sum(order_quantity)::BIGINT AS pieces, sum(order_value) AS value,
            count_if(order_value IS NULL)::BIGINT AS without_cost
-    FROM gold.inventory_plan WHERE shop_id = ? AND order_quantity > 0 GROUP BY ALL ORDER BY value DESC NULLS LAST, ALL
+    FROM gold.inventory_plan WHERE shop_id = ? AND order_quantity > 0
+    GROUP BY ALL ORDER BY value DESC NULLS LAST, supplier
     """,
     [shop],
 )

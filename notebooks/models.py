@@ -53,31 +53,28 @@ if "gold.model_scorecard" in reader.tables:
 
 # MAGIC %md
 # MAGIC ## What was tried in the newest training
-# MAGIC Folds, members, numbers of clusters: the runs below the newest run of each family, by their first measure.
+# MAGIC Folds, members, numbers of clusters: the runs below the newest run of each family.
 
 # COMMAND ----------
 
-experiments = {
-    found.name: found for found in mlflow.search_experiments() if found.name in ("forecast", "recommend", "segment")
-}
-for family, experiment in sorted(experiments.items()):
-    runs = mlflow.search_runs([experiment.experiment_id], output_format="list")
-    parents = [
-        run for run in runs if run.info.run_name == f"{family}-{shop}" and "mlflow.parentRunId" not in run.data.tags
-    ]
+MEASURES = {"forecast": "MASE", "recommend": "ndcg", "segment": "r2_held_out"}  # MASE: small is good
+
+for experiment in sorted(mlflow.search_experiments(), key=lambda found: found.name):
+    measure = MEASURES.get(experiment.name)
+    runs = mlflow.search_runs([experiment.experiment_id], output_format="list") if measure else []
+    below = {run.info.run_id: run.data.tags.get("mlflow.parentRunId") for run in runs}
+    parents = [run for run in runs if not below[run.info.run_id] and run.info.run_name == f"{experiment.name}-{shop}"]
     if not parents:
         continue
     newest = max(parents, key=lambda run: run.info.start_time)
-    trials = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == newest.info.run_id]
     print(f"{newest.info.run_name}: {newest.data.tags.get('decision', 'no decision')}")
+    trials = [run for run in runs if below[run.info.run_id] == newest.info.run_id and measure in run.data.metrics]
     table = pd.DataFrame([{"trial": run.info.run_name} | run.data.metrics for run in trials])
-    if table.empty:
-        continue
-    measure = next(name for name in table.columns[1:] if table[name].notna().any())
-    table = table.sort_values([measure, "trial"])
-    known = table[table[measure].notna()]
-    display(figures.bars(known["trial"], known[measure], f"{family}: {measure} of what was tried", measure))
-    display(table)
+    if len(table):
+        table = table.sort_values([measure, "trial"], ascending=measure == "MASE").dropna(axis="columns", how="all")
+        title = f"{experiment.name}: {table['trial'].iloc[0]} has the best {measure} of what was tried"
+        display(figures.bars(table["trial"], table[measure], title, measure))
+        display(table)
 
 # COMMAND ----------
 

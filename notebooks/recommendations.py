@@ -142,7 +142,7 @@ display(
         LEFT JOIN gold.products c ON c.shop_id = s.shop_id AND c.product_id = s.cart_product_id
         WHERE s.shop_id = ? AND s.cart_product_id = (
             SELECT cart_product_id FROM gold.cart_suggestions WHERE shop_id = s.shop_id
-            GROUP BY ALL ORDER BY sum(evidence) DESC, ALL LIMIT 1)
+            GROUP BY ALL ORDER BY sum(evidence) DESC, cart_product_id LIMIT 1)
         ORDER BY s.rank
         """,
         [shop],

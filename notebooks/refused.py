@@ -7,9 +7,8 @@
 # COMMAND ----------
 
 from jobs.notebook import opened
-from jobs.steps import ALL, catalogued
-from lakehouse.catalogue.pages import private_tables
-from lakehouse.promotion import findings, quarantine
+from jobs.steps import catalogued
+from lakehouse.catalogue import pages
 from serving import figures
 
 reader, shop, currency = opened(dbutils)
@@ -51,13 +50,14 @@ display(figures.stacked(refusing["table"], parts, "What did not come into silver
 
 # COMMAND ----------
 
-waiting = sorted(quarantine.waiting(reader.lake, ALL), key=lambda found: -found.rows)
-print(f"{sum(found.rows - found.resubmitted for found in waiting):,} broken rules are not put right yet.")
+records = pages.collect(reader.lake, catalogued(), reader.lake.warehouse)
+waiting = sorted(records.refused, key=lambda rule: -rule["rows"])
+print(f"{sum(rule['rows'] - rule['resubmitted'] for rule in waiting):,} broken rules are not put right yet.")
 if waiting:
     display(
         figures.bars(
-            [f"{found.table.removeprefix('silver.')}: {found.rule}" for found in waiting[:15]],
-            [found.rows for found in waiting[:15]],
+            [f"{rule['table'].removeprefix('silver.')}: {rule['rule']}" for rule in waiting[:15]],
+            [rule["rows"] for rule in waiting[:15]],
             "The rules that refuse most",
             "rows",
         )
@@ -72,12 +72,10 @@ if waiting:
 
 # COMMAND ----------
 
-private = private_tables(catalogued())
-for found in [each for each in waiting if each.table not in private][:10]:
-    for row in quarantine.refused(reader.lake, ALL, found.table, found.rule, 1):
-        print(
-            f"{found.table}, {row.file or 'no file'}:{row.line or '-'}\n    {'; '.join(row.reasons)}\n    {row.row}\n"
-        )
+for rule in [each for each in waiting if each["example"]][:10]:
+    row = rule["example"]
+    print(f"{rule['table']}, {row['file'] or 'no file'}:{row['line'] or '-'}")
+    print(f"    {'; '.join(row['reasons'])}\n    {row['row']}\n")
 
 # COMMAND ----------
 
@@ -114,7 +112,7 @@ display(
 
 # COMMAND ----------
 
-for each in findings.found(reader.lake, ALL):
+for each in records.found:
     print(f"{each.reconciliation}: {each.findings:,} findings; {each}")
     for example in each.largest:
         print(f"    {example.key}: {example.finding}")

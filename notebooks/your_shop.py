@@ -20,8 +20,13 @@ from synthetic.base import Options
 from synthetic.shop import make_shop
 
 dbutils.widgets.text("export", "")
-dbutils.widgets.text("warehouse", "your_shop")
+dbutils.widgets.text("warehouse", "")
 warehouse = Path(dbutils.widgets.get("warehouse"))
+if {path.name.removesuffix("__quarantine") for path in warehouse.glob("bronze/*")} - {
+    "shop_order_lines",
+    "shop_products",
+}:
+    raise ValueError(f"{warehouse} holds another shop already: name a folder of its own as `warehouse`")
 
 COLUMNS = {  # ours: yours; what you do not have is None
     "order_id": "order_id",
@@ -50,8 +55,9 @@ if not dbutils.widgets.get("export"):
     made_up = Path(mkdtemp())
     make_shop(Options(made_up, days=20, customers=100, products=30, orders_per_day=10))
     export = made_up / "export.csv"
-    delivered = [pl.read_csv(file, infer_schema=False) for file in sorted(made_up.glob("order_lines/*.csv"))]
-    pl.concat(delivered, how="diagonal").write_csv(export)
+    as_it_is = {"infer_schema": False, "quote_char": None, "truncate_ragged_lines": True, "encoding": "utf8-lossy"}
+    delivered = [pl.read_csv(file, **as_it_is) for file in sorted(made_up.glob("order_lines/*.csv"))]
+    pl.concat(delivered, how="diagonal").select(filter(None, COLUMNS.values())).write_csv(export)
 lines = pl.read_csv(export, infer_schema=False)
 missing = [yours for yours in COLUMNS.values() if yours and yours not in lines.columns]
 if missing:
@@ -75,16 +81,19 @@ ours = lines.select(
     (pl.int_range(pl.len()).over("order_id") + 1).cast(pl.String).alias("line_no"),
     pl.lit(None, pl.String).alias("promotion_id"),
 )
+listing = ("description", "category", "subcategory", "brand", "color", "material", "list_price", "unit_cost")
 products = (
     ours.filter(pl.col("product_id").is_not_null())
     .group_by("product_id")
-    .agg(pl.col("name").drop_nulls().first(), pl.col("ordered_at").min().alias("updated_at"))
-    .with_columns(pl.col("name").fill_null(pl.col("product_id")))
+    .agg(pl.col("name").drop_nulls().first())
+    .with_columns(
+        pl.col("name").fill_null(pl.col("product_id")),
+        pl.lit("2000-01-01 00:00:00").alias("updated_at"),  # before any sale
+        pl.lit("true").alias("is_active"),
+        *(pl.lit(None, pl.String).alias(name) for name in (*listing, "supplier_id", "listed_on")),
+    )
     .sort("product_id")
 )
-listing = ("description", "category", "subcategory", "brand", "color", "material", "list_price", "unit_cost")
-products = products.with_columns(pl.lit(None, pl.String).alias(name) for name in (*listing, "supplier_id", "listed_on"))
-products = products.with_columns(pl.lit("true").alias("is_active"))
 
 inputs = Path(mkdtemp())
 for folder in ("order_lines", "products"):

@@ -42,11 +42,14 @@ def share(value: float, _: int = 0) -> str:
 
 
 def written(value: Any) -> str:
-    """A value of a table as people read it: separators in numbers, few decimals, nothing where there is none."""
+    """A value of a table as people read it: separators in numbers, few decimals, no time at midnight."""
     if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
         return ""
+    if isinstance(value, datetime):
+        is_day = (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
+        return f"{value:%Y-%m-%d}" if is_day else f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
+        return str(value)
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.2f}" if isinstance(value, Decimal) or abs(value) >= 100 else f"{value:,.3g}"
@@ -62,17 +65,18 @@ def over_time(
     since: date | None = None,
     height: float = 3.4,
 ) -> Figure:
-    """Lines over days, with bands around them, and a mark where what is known ends (`since`)."""
+    """Lines over days, the first in front, with bands around them, and a mark where what is known ends (`since`)."""
     figure, panel = _panel(height)
-    for (name, (low, high)), colour in zip((bands or {}).items(), COLOURS, strict=False):
-        panel.fill_between(days, _floats(low), _floats(high), color=colour, alpha=0.18, linewidth=0, label=name)
-    for (name, values), colour in zip(lines.items(), COLOURS, strict=False):
-        panel.plot(days, _floats(values), color=colour, linewidth=1.6, label=name)
+    at = np.asarray(days, dtype="datetime64[D]")
+    for name, (low, high) in (bands or {}).items():  # a band within another is darker
+        panel.fill_between(at, _floats(low), _floats(high), color=BLUE, alpha=0.16, linewidth=0, label=name)
+    for place, ((name, values), colour) in enumerate(zip(lines.items(), COLOURS, strict=False)):
+        panel.plot(at, _floats(values), color=colour, linewidth=1.8 - 0.6 * place, label=name, zorder=3 - 0.1 * place)
     if since is not None:
-        panel.axvline(since, color=GREY, linewidth=1, linestyle=":")
-    locator = AutoDateLocator(maxticks=9)
+        panel.axvline(since, color=GREY, linewidth=1, linestyle=":")  # type: ignore[arg-type]  # a day of the axis
+    locator = AutoDateLocator(maxticks=9)  # type: ignore[no-untyped-call]  # matplotlib's
     panel.xaxis.set_major_locator(locator)
-    panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]  # matplotlib's
     _finish(panel, title, unit)
     if panel.get_ylim()[0] > 0:  # a line that falls by a tenth must not look as if it fell to nothing
         panel.set_ylim(bottom=0)
@@ -139,16 +143,17 @@ def waterfall(
     after = before + moves.sum()
     tops = before + np.cumsum(moves)
     figure, panel = _panel(4.2)
-    labels = [ends[0], *names, ends[1]]
-    panel.bar([labels[0], labels[-1]], [before, after], color=BLUE, width=0.62)
-    panel.bar(names, moves, bottom=tops - moves, color=[GREEN if move >= 0 else RED for move in moves], width=0.62)
-    for place, (top, move) in enumerate(zip(tops, moves, strict=True), 1):
-        panel.annotate(
-            f"{move:+,.0f}", (place, max(top, top - move)), (0, 3), textcoords="offset points", ha="center", fontsize=9
-        )
-    for place, value in ((0, before), (len(names) + 1, after)):
-        panel.annotate(f"{value:,.0f}", (place, value), (0, 3), textcoords="offset points", ha="center", fontsize=9)
-    panel.tick_params(axis="x", labelsize=9)
+    places = range(1, len(moves) + 1)
+    panel.bar([0, len(moves) + 1], [before, after], color=BLUE, width=0.62)
+    shades = [GREEN if move >= 0 else RED for move in moves]
+    panel.bar(places, moves, bottom=tops - moves, color=shades, width=0.62)
+    told = [(0, before, f"{before:,.0f}"), (len(moves) + 1, after, f"{after:,.0f}")]
+    told += [(at, max(top, top - move), f"{move:+,.0f}") for at, top, move in zip(places, tops, moves, strict=True)]
+    for at, top, text in told:
+        panel.annotate(text, (at, top), (0, 3), textcoords="offset points", ha="center", fontsize=9)
+    panel.set_xticks(range(len(moves) + 2), [ends[0], *names, ends[1]])
+    highest, lowest = max(top for _, top, _ in told), min(0.0, before, *tops)
+    panel.set_ylim(lowest * 1.12, highest * 1.12)  # room for what is written above
     _finish(panel, title, unit)
     return figure
 
@@ -190,7 +195,8 @@ def scatter(groups: Mapping[str, tuple[Values, Values]], title: str, x: str, y: 
 @contextmanager
 def in_the_dark() -> Iterator[None]:
     """Pictures made and written within are for a dark ground."""
-    with rc_context(dict.fromkeys(_INK, "#e8e6e1")):
+    ink: Any = dict.fromkeys(_INK, "#e8e6e1")
+    with rc_context(ink):
         yield
 
 

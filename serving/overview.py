@@ -71,6 +71,8 @@ def _of_shop(reader: Reader, shop_id: str, currency: str, first_on: date, last_o
     )
     for what, sql in _BEST.items():
         best = reader.rows(sql, [shop_id, currency, month, BEST])
+        if not best:
+            continue
         part = sum(row["value"] for row in best) / months[month] if months.get(month) else None
         yield _chart(
             f"{shop_id}: best {what} of {month:%B %Y}",

@@ -84,7 +84,7 @@ class ForecastModel:
     @property
     def said(self) -> Said:
         """What the members said at the cutoffs of both backtests, for trainings to come."""
-        return self.demand.backtest.said | (self.revenue.backtest.said if self.revenue is not None else {})
+        return {**self.demand.backtest.said, **(self.revenue.backtest.said if self.revenue is not None else {})}
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Forecast the series of a panel in long form: series_id, on, y and the covariates."""

@@ -205,7 +205,7 @@ def history_of(frames: Frames) -> History:
     why_not = shop.why_not_sold(frames["products"], frames["stock_levels"])
     current = current.join(why_not, "product_id", "left")
     is_sold = F.col("why_not").isNull().alias("may_be_sold")
-    products = _polars(current.select("product_id", text.alias("text"), "listed_on", is_sold))
+    products = _polars(current.select("product_id", "name", text.alias("text"), "listed_on", is_sold))
     return History(events, products.unique("product_id", keep="first").sort("product_id"), today, returns)
 
 

@@ -58,13 +58,13 @@ def train(frames: Frames, earlier: Earlier, seed: int) -> Trained:
     orders, horizon = frames["orders"], _horizon(lines, last)
     today = _customers(lines, orders, last)
     looks = [_look(lines, orders, last - timedelta(horizon * back), horizon) for back in (1, 2, 3)]
-    held_out, *earlier = looks
+    held_out, *before = looks
     if len(held_out.customers) < LEAST_CUSTOMERS:
         raise UsageError(
             f"segments need at least {LEAST_CUSTOMERS} customers with an order by {held_out.on}; there are "
             f"{len(held_out.customers)}. The baseline serves until there are more"
         )
-    space = _learned(earlier, seed)
+    space = _learned(before, seed)
     places, revenue = space.place(held_out.features), held_out.log_revenue
     tried = [quality(places, k, revenue, seed) for k in CLUSTERS if k * 10 <= len(places)]
     chosen = choose([q for q, _ in tried], least_share=LEAST_SHARE, least_stability=LEAST_STABILITY)

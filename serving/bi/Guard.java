@@ -27,7 +27,8 @@ public final class Guard extends AbstractFunction1 {
 
     private static final Set QUESTIONS = new HashSet(Arrays.asList(new String[] {
         "DescribeColumn", "DescribeColumnCommand", "DescribeDatabaseCommand", "DescribeFunctionCommand",
-        "DescribeNamespace", "DescribeQueryCommand", "DescribeRelation", "DescribeTableCommand", "ExplainCommand",
+        "DescribeNamespace", "DescribeQueryCommand", "DescribeRelation", "DescribeRelationJsonCommand",
+        "DescribeTableCommand", "ExplainCommand",
         "ResetCommand", "SetCatalogAndNamespace", "SetCatalogCommand", "SetCommand", "SetNamespaceCommand",
         "ShowCatalogsCommand", "ShowColumns", "ShowColumnsCommand", "ShowCreateTable", "ShowCreateTableCommand",
         "ShowCurrentNamespace", "ShowCurrentNamespaceCommand", "ShowFunctions", "ShowFunctionsCommand",
@@ -37,8 +38,8 @@ public final class Guard extends AbstractFunction1 {
 
     private static final Set SOURCES = new HashSet(Arrays.asList(new String[] {
         "CTERelationRef", "CommandResult", "EmptyRelation", "ExternalRDD", "LocalRelation", "LogicalRDD",
-        "OneRowRelation", "Range", "ResolvedNamespace", "ResolvedNonPersistentFunc", "ResolvedPersistentView",
-        "UnionLoopRef",
+        "OneRowRelation", "Range", "ResolvedInlineTable", "ResolvedNamespace", "ResolvedNonPersistentFunc",
+        "ResolvedPersistentView", "UnionLoopRef",
     }));
 
     public Object apply(Object session) {

@@ -9,7 +9,8 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from serving.board.scope import Scope
+from serving import kpis
+from serving.board.scope import Period, Scope
 from serving.reader import Reader
 
 
@@ -79,6 +80,14 @@ class View:
     reader: Reader
     scope: Scope
     made_by: Mapping[str, str] = field(default_factory=dict)
+    _kpis: dict[Period, dict[str, kpis.Value]] = field(default_factory=dict, compare=False)
+
+    def kpis(self, period: Period) -> dict[str, kpis.Value]:
+        """All KPIs over a period, asked once."""
+        if period not in self._kpis:
+            shop, days = self.scope.shop, (period.first, period.last)
+            self._kpis[period] = kpis.of_days(self.reader, shop.shop, shop.currency, *days)
+        return self._kpis[period]
 
     @property
     def currency(self) -> str | None:
@@ -113,9 +122,16 @@ class View:
 
     @property
     def names(self) -> str:
-        """SQL of a relation of `product_id` and `name`: what the shop's products are called, where gold knows it."""
+        """SQL of a relation of `product_id` and `name`: what the shop's products are called, where gold knows it.
+
+        Of products that share a name each has its code behind it, so that no chart takes them for one.
+        """
         if self.has("gold.products"):
-            return "(SELECT product_id, name FROM gold.products WHERE shop_id = $shop)"
+            return (
+                "(SELECT product_id, CASE WHEN count(*) OVER (PARTITION BY name) > 1"
+                " THEN concat(name, ' (', product_id, ')') ELSE name END AS name"
+                " FROM gold.products WHERE shop_id = $shop)"
+            )
         return "(SELECT CAST(NULL AS VARCHAR) AS product_id, CAST(NULL AS VARCHAR) AS name WHERE false)"
 
     def meanings(self, table: str, *columns: str) -> dict[str, str]:

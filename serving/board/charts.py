@@ -7,11 +7,13 @@ from typing import Any
 
 import altair as alt
 import polars as pl
+from altair.utils import schemapi
 
 from serving.board.blocks import View
 from serving.board.scope import Period
 
 alt.data_transformers.disable_max_rows()
+schemapi.disable_debug_mode()  # charts are made by our own functions: a test validates them, not each reader's page
 
 MARKS = {"promotion": "#b7791f", "release": "#2f855a", "incident": "#c53030", "model": "#6b46c1"}
 """Kinds of what is drawn on time series, with the colour of each, to be told apart on light and dark ground."""

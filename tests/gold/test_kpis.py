@@ -152,6 +152,6 @@ def test_what_there_is_not_is_refused_with_what_there_is() -> None:
     with pytest.raises(UsageError, match="no column product_id"):
         kpis.by_period(kpis.named("orders"), "month", by=("product_id",))
     with pytest.raises(UsageError, match="no period hour; there are day"):
-        kpis.by_period(kpis.named("orders"), "hour")  # type: ignore[arg-type]  # what a caller may get wrong
+        kpis.by_period(kpis.named("orders"), "hour")  # type: ignore[arg-type]  # that it is refused is the point
     with pytest.raises(UsageError):
         kpis.by_period(kpis.named("orders"), "month", "s' OR 'a' = 'a")

@@ -296,13 +296,12 @@ WRONG = {
     "gold.revenue_drivers": {
         "unexplained": ("CAST(0.01 AS DECIMAL(19,3))", "unexplained.law"),
         "effect": ("effect + 1", "effect.law"),
-        "dimension": ("'weather'", "dimension.one_of"),
     },
     "gold.products": {"name": ("CAST(NULL AS STRING)", "name.not_null"), "versions": ("0L", "versions.between")},
     "gold.customers": {"currency": ("'EUR'", "currency.law"), "first_order_on": ("CAST(NULL AS DATE)", "orders.law")},
     "gold.campaign_results": {
         "untold": ("CAST(NULL AS STRING)", "contribution.law"),
-        "kind": ("'event'", "kind.one_of"),
+        "days": ("0", "days.between"),
     },
     "gold.experiment_results": {
         "reason": ("CASE WHEN reason IS NULL THEN 'none' END", "reason.law"),

@@ -94,5 +94,6 @@ def test_what_contracts_promise_holds_on_the_tables(promoted: Promoted) -> None:
         for check in told.quality or []:
             if check.query and check.mustBe == 0:
                 asked += 1
-                assert reader.rows(check.query)[0].popitem()[1] == 0, check.name
+                ((broken,),) = reader.frame(check.query.replace("regexp_like(", "regexp_matches(")).rows()
+                assert broken == 0, check.name
     assert asked > 100

@@ -289,7 +289,7 @@ def test_a_training_that_fails_is_one_message_and_the_next_shop_goes_on(
     publish(lake, pd.concat([lines_of("big", 3), lines_of("small", 3)]))
     asked: list[str] = []
 
-    def breaks(frames: Frames, champion: Model | None, seed: int) -> Trained:
+    def breaks(frames: Frames, earlier: Earlier, seed: int) -> Trained:
         asked.append(frames["order_lines"].collect()[0]["shop_id"])
         if asked[-1] == "big":
             raise ZeroDivisionError("no customers\nmore")

@@ -22,7 +22,8 @@ class History:
     back by then, with the day (returned_on): at an earlier cutoff they still counted. `products` has product_id and
     text (title or description, may be empty); a product that was never sold has its place there. With a column
     listed_on (date), such a product is known at earlier cutoffs too, and the ranker learns what becomes of new
-    products. A column may_be_sold says what may be shown now; nothing is known of what could be sold earlier.
+    products. A column name is what reasons call a product, by default its text. A column may_be_sold says what may be
+    shown now; nothing is known of what could be sold earlier.
     """
 
     events: pl.DataFrame

@@ -36,6 +36,7 @@ class Snapshot:
     cutoff: date
     customers: pl.Series
     products: pl.Series
+    names: list[str]
     texts: list[str]
     customer: Ints
     product: Ints
@@ -79,8 +80,10 @@ class Snapshot:
         products = history.products
         if "may_be_sold" not in products.columns:
             products = products.with_columns(may_be_sold=pl.lit(True))
+        if "name" not in products.columns:
+            products = products.with_columns(name="text")
         catalogue = (
-            products.select("product_id", "text", "may_be_sold")
+            products.select("product_id", "name", "text", "may_be_sold")
             .join(last, on="product_id", how="full", coalesce=True)
             .filter(pl.col("last").is_null() | (pl.col("last") - closed <= active))
             .sort("product_id")
@@ -90,6 +93,7 @@ class Snapshot:
             cutoff=history.cutoff,
             customers=customers,
             products=catalogue["product_id"],
+            names=catalogue.select(pl.coalesce(pl.col("name").replace("", None), "product_id"))["name"].to_list(),
             texts=catalogue["text"].fill_null("").to_list(),
             customer=_ints(lines["customer"]),
             product=_ints(lines["product"]),

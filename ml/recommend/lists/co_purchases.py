@@ -103,7 +103,7 @@ class CoPurchases:
         for column, known in zip(order, together, strict=True):
             other = columns[lift[:, column].argmax()] if known else 0
             filled = "popular these 30 days" if popular[column] else UNSOLD
-            reasons.append(f"bought with {self._name(int(other))}" if known else filled)
+            reasons.append(f"bought with {self._snapshot.names[other]}" if known else filled)
         best = lift[:, order].max(axis=0) if len(columns) else np.ones(len(order))
         return pl.DataFrame(
             {
@@ -114,9 +114,6 @@ class CoPurchases:
                 "reason": pl.Series(reasons, dtype=pl.String),
             }
         )
-
-    def _name(self, column: int) -> str:
-        return self._snapshot.texts[column] or str(self._snapshot.products[column])
 
 
 def product_neighbors(history: History, k: int = 20) -> pl.DataFrame:

@@ -58,7 +58,7 @@ class Reasons:
             ):
                 other = int(theirs[likeness.argmax()])
                 if likeness.max() >= least:
-                    return f"{words} {self._snapshot.texts[other] or self._snapshot.products[other]}"
+                    return f"{words} {self._snapshot.names[other]}"
         return popular(self._countries[self._snapshot.country[row]]) if self._sold[column] else UNSOLD
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from lakehouse.accounts import ops_tables
 from lakehouse.declare.reconciliation import NAME as RECONCILIATION
 from serving.board import charts, words
-from serving.board.blocks import Block, Figure, Page, Tile, Tiles, View, section
+from serving.board.blocks import Block, Figure, Note, Page, Tile, Tiles, View, section
 
 _SUFFIX = "__quarantine"
 _ROWS = 200
@@ -57,7 +57,7 @@ def freshness(view: View) -> Iterator[Block]:
     if rows.is_empty():
         return
     dated = rows.filter(pl.col("newest_on").is_not_null())
-    told = f"{words.things(len(rows), 'feed')} were delivered."
+    told = f"Files of {words.things(len(rows), 'feed')} were taken in."
     if not dated.is_empty():
         oldest = dated.row(0, named=True)
         told += f" {oldest['table']} is the one that reaches least far: to {oldest['newest_on']}."
@@ -177,9 +177,12 @@ def quarantine(view: View) -> Iterator[Block]:
         )
 
 
-@section("Reconciliations", RECONCILIATION)
+@section("Reconciliations")
 def reconciliations(view: View) -> Iterator[Block]:
     """Keys of which two tables state different amounts."""
+    if not view.has(RECONCILIATION):
+        yield Note("Where tables do not agree", "No two tables of this warehouse state the same amounts.")
+        return
     rows = view.frame(
         "SELECT reconciliation, currency, left_table, right_table, count(*) AS findings, sum(difference) AS difference,"
         " sum(abs(difference)) AS absolute FROM ops.reconciliation WHERE shop_id = $shop"

@@ -33,14 +33,10 @@ _HISTORY_DAYS = 90
 """So many days of history are drawn before a forecast."""
 
 
-def values(view: View, period: Period) -> dict[str, kpis.Value]:
-    """All KPIs of a period."""
-    return kpis.of_days(view.reader, view.scope.shop.shop, view.currency, period.first, period.last)
-
-
 def tone(name: str, now: Any, then: Any) -> str:
-    """Whether a change is good or bad; neither where it is none, or where nobody can say."""
-    if now is None or then is None or now == then or name in _NO_JUDGEMENT:
+    """Whether a change is good or bad; neither where it is told as none, or where nobody can say."""
+    change = words.change(now, then, named(name).unit)
+    if change == words.NONE or not change.strip("+-0. %points") or name in _NO_JUDGEMENT:
         return ""
     return "good" if (now > then) != (name in _LESS_IS_BETTER) else "bad"
 
@@ -49,39 +45,19 @@ def tone(name: str, now: Any, then: Any) -> str:
 def key_figures(view: View) -> Iterator[Block]:
     """Each KPI of the period beside the period compared with and a year before."""
     scope = view.scope
-    now, then, year = (values(view, period) for period in (scope.period, scope.compared, scope.period.year_before))
+    now, then, year = (view.kpis(period) for period in (scope.period, scope.compared, scope.period.year_before))
     tiles = []
     for name in (name for name in _TILES if now.get(name) is not None):
         kpi = named(name)
         changes = [f"{words.change(now[name], then[name], kpi.unit)} against {scope.compared}"]
-        if scope.compared != scope.period.year_before and year[name] is not None:
+        if scope.compared != scope.period.year_before and year[name]:
             changes.append(f"{words.change(now[name], year[name], kpi.unit)} against a year before")
+        coverage = now.get("cost_coverage")
+        if name.startswith("margin") and coverage is not None and round(float(coverage), 3) != 1:
+            changes.append(f"cost is known of {words.share(coverage)} of the revenue")
         value = words.told(now[name], kpi.unit, view.currency)
         tiles.append(Tile(kpi.title, value, tuple(changes), tone(name, now[name], then[name]), kpi.meaning))
     yield Tiles(tuple(tiles))
-    rows = [
-        {
-            "KPI": kpi.title,
-            str(scope.period): words.told(now[kpi.name], kpi.unit, view.currency),
-            str(scope.compared): words.told(then[kpi.name], kpi.unit, view.currency),
-            "change": words.change(now[kpi.name], then[kpi.name], kpi.unit),
-            "a year before": words.told(year[kpi.name], kpi.unit, view.currency),
-            "meaning": kpi.meaning,
-        }
-        for kpi in KPIS
-        if kpi.name in now
-    ]
-    revenue = words.change(now["net_revenue"], then["net_revenue"], "money")
-    told = (
-        f"Net revenue of {scope.period} is {words.amount(now['net_revenue'], view.currency)}, "
-        f"{revenue} against {scope.compared}."
-    )
-    if revenue == words.NONE:
-        told = (
-            f"Net revenue of {scope.period} is {words.amount(now['net_revenue'], view.currency)}; "
-            f"there were no sales in {scope.compared} to compare it with."
-        )
-    yield Figure("kpis", "All key figures and what they mean", told, pl.DataFrame(rows))
 
 
 @section("Revenue over time", _SALES)
@@ -117,8 +93,6 @@ def revenue(view: View) -> Iterator[Block]:
         meanings={"value": kpi.meaning},
         note=f"Marked: {marked}." if marked else "",
     )
-    if not marks.is_empty():
-        yield Figure("events", "What happened in these days", f"There were {marked}.", marks)
 
 
 def _filled(view: View, period: Period, grain: str) -> pl.DataFrame:
@@ -148,12 +122,17 @@ def months(view: View) -> Iterator[Block]:
     found = found.with_columns(pl.col("period_on").dt.strftime("%m").alias("month"))
     last = months_after(sales.last, 0)
     running = "" if (sales.last + timedelta(1)).day == 1 else f" {sales.last:%B %Y} ends with {sales.last:%Y-%m-%d}."
-    now, before = (
-        next(iter(found.filter(pl.col("period_on") == day)["value"]), None) for day in (last, months_after(last, -12))
+    now, prior, before = (
+        next(iter(found.filter(pl.col("period_on") == day)["value"]), None)
+        for day in (last, months_after(last, -1), months_after(last, -12))
     )
-    is_whole = not running
     told = f"{last:%B %Y} brought {words.amount(now, view.currency)}"
-    told += f", {words.change(now, before, 'money')} against a year before." if before and is_whole else "."
+    if not running:
+        compared = {"the month before": prior, "a year before": before}
+        told += "".join(
+            f", {words.change(now, then, 'money')} against {said}" for said, then in compared.items() if then
+        )
+    told += "."
     yield Figure(
         "months",
         "Net revenue by month, year over year",
@@ -287,8 +266,8 @@ def explained(view: View) -> Iterator[Block]:
 def campaigns(view: View) -> Iterator[Block]:
     """What campaigns of the period cost and brought."""
     rows = view.frame(
-        "SELECT name, kind, channel, starts_on, ends_on, spend, orders, net_revenue, margin, contribution, discount,"
-        " sales, sales_before, sales_after, untold FROM gold.campaign_results WHERE shop_id = $shop"
+        "SELECT campaign_id, name, kind, channel, starts_on, ends_on, spend, orders, net_revenue, margin, contribution,"
+        " discount, sales, sales_before, sales_after, untold FROM gold.campaign_results WHERE shop_id = $shop"
         " AND currency = $currency AND starts_on <= $last AND coalesce(ends_on, $last) >= $first"
         " ORDER BY contribution DESC NULLS LAST, net_revenue DESC NULLS LAST, name, starts_on"
     )
@@ -302,7 +281,9 @@ def campaigns(view: View) -> Iterator[Block]:
         told += (
             f" Of {len(known)} whose result can be told, {len(paid)} earned what they cost; together they left {left}."
         )
-    named_rows = known.with_columns((pl.col("name") + pl.col("starts_on").dt.strftime(" (%b %Y)")).alias("campaign"))
+    named_rows = known.with_columns(
+        pl.format("{} ({})", "campaign_id", pl.col("starts_on").dt.strftime("%b %Y")).alias("campaign")
+    )
     yield Figure(
         "campaigns",
         "What campaigns brought",
@@ -330,10 +311,10 @@ def experiments(view: View) -> Iterator[Block]:
     told = []
     for row in rows.filter(pl.col("revenue_difference").is_not_null()).to_dicts():
         low, high = row["revenue_low"], row["revenue_high"]
-        verdict = "more" if low > 0 else "less" if high < 0 else "nothing that chance would not explain"
+        verdict = "more than chance explains" if low > 0 or high < 0 else "which chance may explain"
         told.append(
-            f"{row['variant']} of {row['experiment_id']} brought {words.amount(row['revenue_difference'])} "
-            f"{row['currency'] or ''} a unit against control: {verdict}."
+            f"{row['experiment_id']}: {row['variant']} brought {row['revenue_difference']:+,.2f} "
+            f"{row['currency'] or ''} a unit against control, {verdict}."
         )
     yield Figure(
         "experiments",
@@ -344,9 +325,47 @@ def experiments(view: View) -> Iterator[Block]:
     )
 
 
+@section("What happened in these days")
+def happened(view: View) -> Iterator[Block]:
+    """Promotions, releases, incidents and moves of models that are marked on the charts."""
+    marks = charts.events(view, view.scope.period)
+    told = f"{words.things(len(marks), 'event')} in {view.scope.period}." if len(marks) else "Nothing was marked."
+    yield Figure("events", "What happened in these days", told, marks)
+
+
+@section("All key figures", _SALES)
+def all_figures(view: View) -> Iterator[Block]:
+    """Every KPI with its meaning."""
+    scope = view.scope
+    now, then, year = (view.kpis(period) for period in (scope.period, scope.compared, scope.period.year_before))
+    rows = [
+        {
+            "KPI": kpi.title,
+            str(scope.period): words.told(now[kpi.name], kpi.unit, view.currency),
+            str(scope.compared): words.told(then[kpi.name], kpi.unit, view.currency),
+            "change": words.change(now[kpi.name], then[kpi.name], kpi.unit),
+            "a year before": words.told(year[kpi.name], kpi.unit, view.currency),
+            "meaning": kpi.meaning,
+        }
+        for kpi in KPIS
+        if kpi.name in now
+    ]
+    revenue = words.change(now["net_revenue"], then["net_revenue"], "money")
+    told = (
+        f"Net revenue of {scope.period} is {words.amount(now['net_revenue'], view.currency)}, "
+        f"{revenue} against {scope.compared}."
+    )
+    if revenue == words.NONE:
+        told = (
+            f"Net revenue of {scope.period} is {words.amount(now['net_revenue'], view.currency)}; "
+            f"there were no sales in {scope.compared} to compare it with."
+        )
+    yield Figure("kpis", "All key figures and what they mean", told, pl.DataFrame(rows))
+
+
 PAGE = Page(
     "executive",
     "Executive",
     "How is the shop doing, why, and what comes next?",
-    (key_figures, revenue, months, forecast, months_ahead, explained, campaigns, experiments),
+    (key_figures, revenue, months, forecast, months_ahead, explained, campaigns, experiments, happened, all_figures),
 )

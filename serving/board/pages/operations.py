@@ -123,16 +123,18 @@ def proposals(view: View) -> Iterator[Block]:
         f"Ordering what is needed costs {words.amount(total, unit)} from {words.things(len(suppliers), 'supplier')}; "
         f"most goes to {suppliers['supplier'][0]}: {words.amount(suppliers['cost'][0], unit)}."
     )
-    if unknown:
+    if unknown == len(rows):
+        told = f"{words.things(unknown, 'product')} should be ordered; what that costs is not known."
+    elif unknown:
         told += f" The cost of {words.things(unknown, 'product')} is not known and not in it."
     yield Figure(
         "orders_by_supplier",
         "What to order, by supplier",
         told,
         suppliers,
-        charts.bars(
-            suppliers.head(_SHOWN), "supplier", "cost", f"cost of the orders ({unit or 'currency of the row'})"
-        ),
+        charts.bars(suppliers.head(_SHOWN), "supplier", "cost", f"cost of the orders ({unit or 'currency of the row'})")
+        if unknown < len(rows)
+        else None,
     )
     yield Figure(
         "orders",

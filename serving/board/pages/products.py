@@ -22,7 +22,7 @@ def _sales(view: View) -> pl.DataFrame:
         "c1": months_after(view.scope.compared.first, 0),
         "c2": view.scope.compared.last,
     }
-    return view.frame(
+    rows = view.frame(
         "SELECT product_id, coalesce(max(name), max(product_name), product_id) AS name,"
         " coalesce(sum(net_revenue) FILTER (WHERE sold_month BETWEEN $m1 AND $m2), 0) AS revenue,"
         " coalesce(sum(net_revenue) FILTER (WHERE sold_month BETWEEN $c1 AND $c2), 0) AS compared_revenue,"
@@ -35,6 +35,9 @@ def _sales(view: View) -> pl.DataFrame:
         " GROUP BY product_id ORDER BY revenue DESC, product_id",
         **months,
     )
+    # Names of lines are not unique either: see View.names.
+    coded = pl.format("{} ({})", "name", "product_id")
+    return rows.with_columns(pl.when(pl.col("name").is_duplicated()).then(coded).otherwise("name").alias("name"))
 
 
 @section("Best and falling products", _SALES)

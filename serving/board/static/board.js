@@ -13,7 +13,6 @@ function config() {
     background: color("--panel"),
     view: { stroke: null },
     font,
-    aria: false, // the place of the chart tells what it shows; its table has the numbers
     axis: { ...words, gridColor: rule, domainColor: rule, tickColor: rule, labelFontSize: 12, titleFontWeight: "normal" },
     legend: { ...words, labelColor: ink, labelFontSize: 12 },
     line: { strokeWidth: 2 },
@@ -34,6 +33,8 @@ async function draw() {
     const place = spec.previousElementSibling;
     const options = { actions: false, renderer: "svg", config: config(), tooltip: { theme: isDark.matches ? "dark" : "light" } };
     const drawn = await vegaEmbed(place, JSON.parse(spec.textContent), options);
+    // The place tells what the chart shows, and the table has the numbers: no reader of screens goes through its marks.
+    place.querySelector("svg").setAttribute("aria-hidden", "true");
     views.set(place, drawn.view);
   }
   document.documentElement.dataset.drawn = performance.now().toFixed(0);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -164,6 +165,10 @@ def test_neighbors_and_carts() -> None:
     assert beside["product_id"].to_list() == ["cup", "mug"]
     assert beside["reason"].to_list() == ["bought with text jar", "in the shop's range"]
     assert counted.suggest(["unheard of"], 2)["reason"].unique().to_list() == ["popular these 30 days"]
+    called = pl.col("product_id").replace_strict({"jar": "Jar of glass", "mug": ""}, default=None)
+    named = replace(HISTORY, products=HISTORY.products.with_columns(name=called))
+    assert CoPurchases(named).suggest(["jar"], 1)["reason"].to_list() == ["bought with Jar of glass"]
+    assert Snapshot.of(named, 180).names == ["cup", "Jar of glass", "mug"]
     assert set(cart_suggestions(HISTORY, 1)["cart_product_id"]) == {"jar", "cup"}
 
 

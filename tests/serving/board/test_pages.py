@@ -12,6 +12,7 @@ import pytest
 
 from gold.customers import cohort_retention
 from gold.demand import inventory_plan
+from gold.sales import products as gold_products
 from serving.board.blocks import Figure, Note, Tiles, View
 from serving.board.pages import PAGES, customers, executive, operations, products
 
@@ -32,11 +33,12 @@ def test_key_figures_are_of_the_period_in_its_currency(view: Callable[..., View]
     assert (shown["Net revenue"].tone, shown["Orders"].tone) == ("good", "")
     assert shown["Average order value"].value == "100.00 EUR"
     assert shown["Repeat rate"].value == "50.0 %"
-    assert "+53.8 % against January 2024" in figure(blocks, "kpis").takeaway
+    told = figure(executive.all_figures.blocks(view(FEBRUARY_2024)), "kpis").takeaway
+    assert "200.00 EUR, +53.8 % against January 2024" in told
 
 
 def test_nothing_to_compare_with_is_said(view: Callable[..., View]) -> None:
-    blocks = executive.key_figures.blocks(view({"from": "2024-01-01", "to": "2024-01-31"}))
+    blocks = executive.all_figures.blocks(view({"from": "2024-01-01", "to": "2024-01-31"}))
     assert "there were no sales in December 2023" in figure(blocks, "kpis").takeaway
 
 
@@ -59,6 +61,12 @@ def test_products_fall_and_rise_against_the_period_compared_with(view: Callable[
     assert figure(blocks, "best").takeaway.startswith("Product b sold best: 180.00 EUR.")
     assert figure(blocks, "falling").rows["change"].to_list() == [Decimal("-70.00")]
     assert figure(blocks, "rising").rows["change"].to_list() == [Decimal("140.00")]
+
+
+def test_products_that_share_a_name_are_not_taken_for_one(view: Callable[..., View]) -> None:
+    listed = [{"shop_id": "shop", "product_id": product, "name": "Pan"} for product in ("a", "b")]
+    blocks = products.ranking.blocks(view(FEBRUARY_2024, {gold_products.TABLE: listed}))
+    assert figure(blocks, "best").rows["name"].to_list() == ["Pan (b)", "Pan (a)"]
 
 
 def test_a_missing_table_is_one_sentence_with_the_command_that_makes_it(view: Callable[..., View]) -> None:
