@@ -268,8 +268,8 @@ def _more(amount: Column) -> Column:
     return (amount + F.lit("0.01").cast("decimal(18,2)")).cast(MONEY)
 
 
-def days_twice(order_lines: DataFrame, orders: DataFrame) -> DataFrame:
-    return SALES.build(order_lines=twice(order_lines).drop("copy"), orders=orders)
+def days_twice(order_lines: DataFrame, **others: DataFrame) -> DataFrame:
+    return SALES.build(order_lines=twice(order_lines).drop("copy"), **others)
 
 
 @pytest.mark.parametrize(

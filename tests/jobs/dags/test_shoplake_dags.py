@@ -110,7 +110,7 @@ def test_a_value_is_no_command_to_the_shell(parsed: dict[str, Any]) -> None:
 
 def test_a_day_runs_from_the_files_to_gold(airflow: dict[str, str]) -> None:
     home = Path(airflow["AIRFLOW_HOME"])
-    make_shop(Options(home / "shop", days=6, customers=30, products=12, orders_per_day=4))
+    make_shop(Options(home / "shop", days=6, customers=30, products=30, orders_per_day=4))
     assert AIRFLOW
     command = [AIRFLOW, "dags", "test", "shoplake-daily", "--mark-success-pattern", "score"]
     ended = subprocess.run(command, env=airflow, capture_output=True, text=True, check=False)

@@ -79,8 +79,8 @@ MAY_BE = {"on sale", "back", "not said"}
 def may_be_sold(spark: SparkSession, counts: Sequence[tuple[str, str, int, int, int | None]]) -> set[str]:
     """Counts: product, warehouse, day, on hand, on order."""
     products = spark.createDataFrame(
-        [(name, active, datetime(2024, 1, day)) for name, active, day in PRODUCTS],  # noqa: DTZ001 - the session is UTC
-        "product_id string, is_active boolean, __START_AT timestamp",
+        [(name, active, datetime(2024, 1, day), "S1", 2.5) for name, active, day in PRODUCTS],  # noqa: DTZ001 - the session is UTC
+        "product_id string, is_active boolean, __START_AT timestamp, supplier_id string, unit_cost double",
     )
     stock = spark.createDataFrame(
         list(counts), "product_id string, warehouse string, counted_at int, on_hand int, on_order int"
