@@ -161,7 +161,7 @@ class KpiValue(BaseModel):
     is_complete: bool = Field(description="whether the period ended by as_of")
     currency: str | None = Field(description="currency of the value (ISO 4217); null for a KPI of the whole shop")
     value: Decimal | int | float | None = Field(
-        description="money, exact, as text; a count; or a ratio (1 is 100 %); null where nothing can be said"
+        description="a sum of money, exact, as text; a count; a quotient (1 is 100 %) as a number; null: cannot be said"
     )
 
 

@@ -74,7 +74,7 @@ def test_every_customer_is_shown_what_was_scored(client: TestClient, scored: Pro
         assert (answer["model"], answer["version"]) == ("baseline: buy it again", 0)
 
 
-def test_strangers_sessions_and_carts_are_answered(client: TestClient, scored: Promoted) -> None:
+def test_strangers_sessions_and_carts_are_answered(client: TestClient, scored: Promoted, live: Live) -> None:
     best = [row for row in rows(scored.warehouse, "gold.best_sellers") if row["country_code"] == "*"]
     wanted = [row["product_id"] for row in sorted(best, key=lambda row: int(row["rank"]))][:10]
     stranger = get(client, f"/v1/shops/{SHOP}/recommendations")
@@ -89,6 +89,9 @@ def test_strangers_sessions_and_carts_are_answered(client: TestClient, scored: P
     assert [item["product_id"] for item in session["items"]][: len(wanted)] == wanted[:10]
     cart = get(client, f"/v1/shops/{SHOP}/cart-suggestions", product=product)
     assert cart["items"]
+    unsold = live.now.products(SHOP).unsold
+    for answer in (stranger, session, cart):
+        assert not unsold & {item["product_id"] for item in answer["items"]}
 
 
 def test_serving_and_scoring_agree_on_what_may_be_sold(spark: SparkSession, scored: Promoted, live: Live) -> None:

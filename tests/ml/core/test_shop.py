@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from itertools import product
 
+import duckdb
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -77,8 +79,8 @@ MAY_BE = {"on sale", "back", "not said"}
 def may_be_sold(spark: SparkSession, counts: Sequence[tuple[str, str, int, int, int | None]]) -> set[str]:
     """Counts: product, warehouse, day, on hand, on order."""
     products = spark.createDataFrame(
-        [(name, active, datetime(2024, 1, day)) for name, active, day in PRODUCTS],  # noqa: DTZ001 - the session is UTC
-        "product_id string, is_active boolean, __START_AT timestamp",
+        [(name, active, datetime(2024, 1, day), "S1", 2.5) for name, active, day in PRODUCTS],  # noqa: DTZ001 - the session is UTC
+        "product_id string, is_active boolean, __START_AT timestamp, supplier_id string, unit_cost double",
     )
     stock = spark.createDataFrame(
         list(counts), "product_id string, warehouse string, counted_at int, on_hand int, on_order int"
@@ -110,3 +112,14 @@ def test_what_is_not_on_hand_and_not_on_its_way_may_not_be_sold(
 def test_each_warehouse_counts_by_its_own_last_count(spark: SparkSession) -> None:
     counts = [("on sale", "w1", 9, 0, 0), ("on sale", "w2", 1, 4, 0)]
     assert may_be_sold(spark, counts) == {"on sale"}  # "back" and "not said" were never counted
+
+
+def test_spark_and_duckdb_say_alike_why_a_product_may_not_be_sold(spark: SparkSession) -> None:
+    rows = list(product([True, False, None], [5, 0, -1, None], [True, False]))
+    names = "is_active boolean, pieces int, counts_stock boolean"
+    asked = spark.createDataFrame(rows, names).select("*", F.expr(shop.WHY_NOT_SOLD).alias("why_not")).toArrow()
+    with duckdb.connect() as connection:
+        connection.register("asked", asked)
+        found = connection.execute(f"SELECT why_not, {shop.WHY_NOT_SOLD} FROM asked").fetchall()
+    assert {by_spark for by_spark, _ in found} == {shop.DELISTED, shop.NEVER_COUNTED, shop.NOT_THERE, None}
+    assert all(by_spark == by_duckdb for by_spark, by_duckdb in found)
