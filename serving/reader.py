@@ -1,7 +1,7 @@
 """A release of a warehouse, read by SQL: what the board, the API and the notebooks see. No Spark in it.
 
 Every table is read at the version that the release names, so tables add up with each other whatever is being written
-meanwhile. Columns with personal data are not there at all.
+meanwhile. The accounts in ops are those of the moment of the first question. Columns with personal data are not there.
 """
 
 from __future__ import annotations
@@ -44,13 +44,8 @@ class Reader:
         if release is None:
             raise UsageError(f"{lake.warehouse}: nothing was released yet; run `shoplake run` first")
         self.lake, self.release = lake, release
-        self._tables = {table.name: table for table in tables if table.name in release.versions}
+        self.tables: Mapping[str, Table] = {t.name: t for t in tables if t.name in release.versions}
         self._own = threading.local()
-
-    @property
-    def tables(self) -> Mapping[str, Table]:
-        """What can be asked for, by name."""
-        return self._tables
 
     @property
     def names(self) -> frozenset[str]:
@@ -93,15 +88,15 @@ class Reader:
 
     def _younger(self, name: str, rows: dataset.Dataset | pa.Table) -> str:
         """SQL of the columns that a table is declared with now and did not have when it was written: null."""
-        declared = self._tables[name].fields if name in self._tables else ()
+        declared = self.tables[name].fields if name in self.tables else ()
         fields = [field for field in declared if field.name not in rows.schema.names and not field.personal]
         types = ["VARCHAR" if "<" in field.type else field.type for field in fields]
         return "".join(f", CAST(NULL AS {kind}) AS {f.name}" for f, kind in zip(fields, types, strict=True))
 
     @cached_property
     def _relations(self) -> dict[str, dataset.Dataset | pa.Table]:
-        accounts = {table.name: arrow.rows(self.lake, table) for table in ops_tables.TABLES}
+        accounts = (table for table in ops_tables.TABLES if log.exists(self.lake, table.name))
         found = {
-            name: arrow.as_of(self.lake, table, self.release.versions[name]) for name, table in self._tables.items()
+            name: arrow.as_of(self.lake, table, self.release.versions[name]) for name, table in self.tables.items()
         }
-        return found | {name: rows for name, rows in accounts.items() if log.exists(self.lake, name)}
+        return found | {table.name: arrow.rows(self.lake, table) for table in accounts}
