@@ -1,13 +1,15 @@
 """Helpers for pure builds: from delivered text to declared types, and one vocabulary."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.window import WindowSpec
 
 from lakehouse.declare.rules import quoted
-from lakehouse.declare.table import Table
+from lakehouse.declare.table import DELIVERY_ORDER, Table
 
 RESTATED = "_restated"
 """A build may mark rows with it: a later delivery said anew, and without them, what they are part of."""
@@ -71,6 +73,16 @@ def typed(
         unread = F.when(F.length(listed) > 0, F.create_map(*came))
     read = read.withColumns({"_untyped": untyped, "_unread": unread}).drop(*(f"_text_{name}" for name in columns))
     return read.repartition(*table.distribution)
+
+
+def carried(rows: DataFrame, needed: Sequence[str], change: Callable[[DataFrame], DataFrame]) -> DataFrame:
+    """Change rows by their columns `needed`, while all others are carried along as one.
+
+    Each window copies every column of every row once more, and wide decimals as numbers: as one, they are only bytes.
+    """
+    others = [name for name in rows.columns if name not in needed]
+    changed = change(rows.select(*needed, F.struct(*others).alias("_carried")))
+    return changed.select(*(name for name in changed.columns if name != "_carried"), "_carried.*")
 
 
 _BLANKS = " \t\u00a0\ufeff"
@@ -168,6 +180,18 @@ def natural(name: Column) -> Column:
 def in_order(names: Sequence[str]) -> list[Column]:
     """Columns that a newer row has greater values in; names of files compare by the numbers in them."""
     return [natural(F.col(n)).alias(n) if n == "_source_file" else F.col(n) for n in names]
+
+
+def with_delivery(rows: DataFrame, of_part: WindowSpec, of_whole: WindowSpec) -> DataFrame:
+    """Add `_delivery`, greater for a later delivery, to rows of what has a part in several deliveries.
+
+    It is null for all others, nearly all of a shop's: names of files take long to be read.
+    """
+    first_two = DELIVERY_ORDER[:2]
+    is_again = reduce(Column.__or__, (F.min(name).over(of_part) != F.max(name).over(of_part) for name in first_two))
+    rows = rows.withColumn("_is_again", is_again)
+    delivery = F.when(F.max("_is_again").over(of_whole), F.struct(*in_order(first_two)))
+    return rows.withColumn("_delivery", delivery).drop("_is_again")
 
 
 def natural_key(name: str) -> str:

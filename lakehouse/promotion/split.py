@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.accounts.account import ZERO
 from lakehouse.accounts.ops_tables import WIDE_MONEY
-from lakehouse.declare.conform import RESTATED, in_order
+from lakehouse.declare.conform import RESTATED, carried, in_order
 from lakehouse.declare.rules import errors_of, known_marker
 from lakehouse.declare.table import LINEAGE_COLUMNS, Table
 from lakehouse.errors import UsageError
@@ -114,13 +114,23 @@ def _deduplicated(table: Table, rows: DataFrame) -> DataFrame:
     refused: one of them is wrong, and nothing tells which. There a later delivery that is good also corrects one that
     was refused. A restated row that is like the accepted one is a duplicate.
     """
-    order = F.struct(*(value.alias(f"_{n}") for n, value in enumerate(in_order(table.sequence_by))))
+    delivery = ("_source_file", "_batch_id", "_source_row")
+    needed = dict.fromkeys([*table.grain, *table.sequence_by, *delivery, "_errors", RESTATED, "_content"])
+    rows = rows.withColumn("_content", _content_hash(table))
+    return carried(rows, list(needed), lambda keys: _newest(table, keys)).drop("_content")
+
+
+def _newest(table: Table, rows: DataFrame) -> DataFrame:
+    """The outcome of each row, by its key, content and order."""
     key = Window.partitionBy(*table.grain)
+    order = F.struct(*(value.alias(f"_{n}") for n, value in enumerate(in_order(table.sequence_by))))
+    # Most keys have one row, which needs no order: names of files take long to be read.
+    rows = rows.withColumn("_rows", F.count(F.lit(1)).over(key))
+    rows = rows.withColumn("_order", F.when(F.col("_rows") > 1, order))
     is_good = (F.size("_errors") == 0) & ~F.col(RESTATED)
-    rows = rows.withColumns({"_content": _content_hash(table), "_order": order})
     if not table.has_own_sequence:
         rows = _without_conflicts(table, rows, is_good)
-    good = rows.withColumn("_good", (F.size("_errors") == 0) & ~F.col(RESTATED))
+    good = rows.withColumn("_good", is_good)
     of_good = Window.partitionBy(*table.grain, "_good").orderBy(F.col("_order").desc_nulls_last())
     good = good.withColumns({"_place": F.row_number().over(of_good), "_newer": F.lag("_content").over(of_good)})
     good = good.withColumns(
@@ -137,7 +147,7 @@ def _deduplicated(table: Table, rows: DataFrame) -> DataFrame:
         .when(F.col("_content") == F.col("_newer"), "duplicate")
         .otherwise("superseded")
     )
-    helpers = ("_content", "_order", "_good", "_place", "_newer", "_kept_order", "_kept_content")
+    helpers = ("_rows", "_order", "_good", "_place", "_newer", "_kept_order", "_kept_content")
     return good.withColumn("_outcome", outcome).drop(*helpers)
 
 
@@ -146,21 +156,23 @@ def _without_conflicts(table: Table, rows: DataFrame, is_good: Column) -> DataFr
     delivery = Window.partitionBy(*table.grain, "_source_file", "_batch_id")
     content = F.when(is_good, F.col("_content"))
     differ = F.min(content).over(delivery) != F.max(content).over(delivery)
-    lines = F.array_sort(F.collect_set(F.when(is_good, F.col("_source_row"))).over(delivery))
+    repeated = F.when(is_good & (F.col("_rows") > 1), F.col("_source_row"))
+    rows = rows.withColumns(
+        {
+            "_differ": is_good & F.coalesce(differ, F.lit(False)),
+            "_lines": F.array_sort(F.collect_set(repeated).over(delivery)),
+        }
+    )
     says = F.concat(
         F.lit(f"{', '.join(table.grain)} must stand once in a delivery, or each time with the same values; it is "),
         F.concat_ws(", ", *(F.coalesce(F.col(name).cast("string"), F.lit("missing")) for name in table.grain)),
         F.lit(" on the lines "),
-        F.concat_ws(", ", F.slice(lines, 1, 5)),
+        F.concat_ws(", ", F.slice("_lines", 1, 5)),
     )
-    rows = rows.withColumns({"_differ": is_good & F.coalesce(differ, F.lit(False)), "_says": says})
     named = F.array(*map(F.lit, table.grain))
-    refused = F.array(
-        F.struct(F.lit("key.conflict").alias("rule"), F.col("_says").alias("message"), named.alias("columns"))
-    )
-    return rows.withColumn("_errors", F.when(F.col("_differ"), refused).otherwise(F.col("_errors"))).drop(
-        "_differ", "_says"
-    )
+    refused = F.array(F.struct(F.lit("key.conflict").alias("rule"), says.alias("message"), named.alias("columns")))
+    errors = F.when(F.col("_differ"), refused).otherwise(F.col("_errors"))
+    return rows.withColumn("_errors", errors).drop("_differ", "_lines")
 
 
 def _folded(table: Table, rows: DataFrame, is_delivered: bool) -> DataFrame:
@@ -171,12 +183,18 @@ def _folded(table: Table, rows: DataFrame, is_delivered: bool) -> DataFrame:
     such a row depends on the order in which they came.
     """
     moment = table.sequence_by[0]
-    key = table.grain
-    rows = rows.withColumn("_rejected", F.size("_errors") > 0)
+    rows = rows.withColumns({"_content": _content_hash(table, (moment,)), "_rejected": F.size("_errors") > 0})
     order = in_order(table.sequence_by[1:]) if is_delivered else [F.col("_content")]
-    at_once = Window.partitionBy("_rejected", *key, moment).orderBy(*(value.desc_nulls_last() for value in order))
-    rows = rows.withColumn("_content", _content_hash(table, (moment,)))
-    rows = rows.withColumns({"_place": F.row_number().over(at_once), "_winner": F.first("_content").over(at_once)})
+    rows = rows.withColumn("_order", F.struct(*(value.alias(f"_{n}") for n, value in enumerate(order))))
+    needed = [*table.grain, moment, "_content", "_order", "_rejected"]
+    return carried(rows, needed, lambda events: _versions(table, events)).drop("_content", "_order", "_rejected")
+
+
+def _versions(table: Table, events: DataFrame) -> DataFrame:
+    """The outcome of each event, and the span of each version, by its key, moment, content and order."""
+    moment, key = table.sequence_by[0], table.grain
+    at_once = Window.partitionBy("_rejected", *key, moment).orderBy(F.col("_order").desc_nulls_last())
+    rows = events.withColumns({"_place": F.row_number().over(at_once), "_winner": F.first("_content").over(at_once)})
     counts = ~F.col("_rejected") & (F.col("_place") == 1)
     in_time = Window.partitionBy(counts, *key).orderBy(moment)
     rows = rows.withColumn("_begins", ~F.coalesce(F.lag("_content").over(in_time) == F.col("_content"), F.lit(False)))
@@ -189,7 +207,7 @@ def _folded(table: Table, rows: DataFrame, is_delivered: bool) -> DataFrame:
         .otherwise("folded")
     )
     rows = rows.withColumns({"_outcome": outcome, "__START_AT": F.col(moment), "__END_AT": ends})
-    return rows.drop("_place", "_content", "_winner", "_begins", "_rejected")
+    return rows.drop("_place", "_winner", "_begins")
 
 
 def _outcomes(staged: Staged) -> dict[str, Column]:

@@ -6,7 +6,16 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from bronze.online_retail.lines import TABLE as ONLINE_RETAIL
-from lakehouse.declare.conform import RESTATED, RESUBMITTED, in_order, local_day, text, text_sql, typed
+from lakehouse.declare.conform import (
+    RESTATED,
+    RESUBMITTED,
+    carried,
+    local_day,
+    text,
+    text_sql,
+    typed,
+    with_delivery,
+)
 from lakehouse.declare.table import DELIVERY_ORDER, LINEAGE_COLUMNS, MONEY, Filter, Read, Step
 from silver import countries
 from silver.customers import TABLE as CUSTOMERS
@@ -139,7 +148,9 @@ def order_lines(online_retail: DataFrame) -> DataFrame:
             "unit_cost": F.lit(None).cast(MONEY),
         }
     )
-    return _restated(_numbered(lines))
+    lines = lines.withColumn("_content_hash", _content_hash())
+    needed = ["order_id", "product_id", "_content_hash", *DELIVERY_ORDER, "_batch_id"]
+    return carried(lines, needed, lambda known: _restated(_numbered(known))).drop("_content_hash")
 
 
 def _line_type() -> Column:
@@ -152,8 +163,8 @@ def _line_type() -> Column:
     )
 
 
-def _numbered(lines: DataFrame) -> DataFrame:
-    """Add line_id: hash of the typed content, in 16 hex digits, and the number of its occurrence in its delivery.
+def _content_hash() -> Column:
+    """Hash of what a line says, in 16 hex digits.
 
     A key is order and line, so only the contents of one invoice could be mistaken for each other. The longest has
     about 1,100 lines: with 64 bits, the chance of that is below 1e-13.
@@ -162,11 +173,14 @@ def _numbered(lines: DataFrame) -> DataFrame:
     # xxhash64 leaves nulls out, so that a missing customer and a missing text would look the same. What could not be
     # read is told apart by its text.
     texts = [F.coalesce(F.col(name).cast("string"), F.col("_unread")[name], F.lit("")) for name in content]
-    content_hash = F.lower(F.lpad(F.hex(F.xxhash64(*texts)), 16, "0"))
-    lines = lines.withColumn("_content_hash", content_hash)
+    return F.lower(F.lpad(F.hex(F.xxhash64(*texts)), 16, "0"))
+
+
+def _numbered(lines: DataFrame) -> DataFrame:
+    """Add line_id: the hash of the content, and the number of its occurrence in its delivery."""
     in_delivery = Window.partitionBy("order_id", "_content_hash", "_source_file", "_batch_id").orderBy("_source_row")
     number = F.row_number().over(in_delivery).cast("string")
-    return lines.withColumn("line_id", F.concat_ws("-", "_content_hash", number)).drop("_content_hash")
+    return lines.withColumn("line_id", F.concat_ws("-", "_content_hash", number))
 
 
 def _restated(lines: DataFrame) -> DataFrame:
@@ -175,14 +189,11 @@ def _restated(lines: DataFrame) -> DataFrame:
     One that names only others adds to it, as the parts of an export that was cut in two do, or a row delivered again
     from quarantine.
     """
-    delivery = F.struct(*in_order(DELIVERY_ORDER[:2]))
-    of_product = Window.partitionBy("order_id", "product_id")
-    lines = lines.withColumn("_delivery", delivery)
+    of_product, invoice = Window.partitionBy("order_id", "product_id"), Window.partitionBy("order_id")
+    lines = with_delivery(lines, of_product, invoice)
     repeats = F.min("_delivery").over(of_product) < F.col("_delivery")
     is_whole = ~F.col("_source_file").contains(RESUBMITTED)
-    lines = lines.withColumn(
-        "_anew", F.max(F.when(repeats & is_whole, F.col("_delivery"))).over(Window.partitionBy("order_id"))
-    )
+    lines = lines.withColumn("_anew", F.max(F.when(repeats & is_whole, F.col("_delivery"))).over(invoice))
     is_old = F.coalesce(F.col("_delivery") < F.col("_anew"), F.lit(False))
     return lines.withColumn(RESTATED, is_old).drop("_delivery", "_anew")
 

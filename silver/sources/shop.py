@@ -19,7 +19,18 @@ from bronze.shop.products import TABLE as SHOP_PRODUCTS
 from bronze.shop.promotions import TABLE as SHOP_PROMOTIONS
 from bronze.shop.reviews import TABLE as SHOP_REVIEWS
 from bronze.shop.stock_levels import TABLE as SHOP_STOCK_LEVELS
-from lakehouse.declare.conform import RESTATED, RESUBMITTED, full_sql, in_order, local_day, text, text_sql, typed
+from lakehouse.declare.conform import (
+    RESTATED,
+    RESUBMITTED,
+    carried,
+    full_sql,
+    in_order,
+    local_day,
+    text,
+    text_sql,
+    typed,
+    with_delivery,
+)
 from lakehouse.declare.table import DELIVERY_ORDER, MONEY, Read, Step, Table
 from silver import countries, reconciliation
 from silver.customers import TABLE as CUSTOMERS
@@ -95,7 +106,8 @@ def order_lines(shop_order_lines: DataFrame, products: DataFrame, shop_orders: D
             .otherwise("sale"),
         }
     )
-    return _restated(lines, shop_orders)
+    needed = ["order_id", "line_id", *DELIVERY_ORDER[:2], "quantity", "unit_price", "line_type"]
+    return carried(lines, needed, lambda known: _restated(known, shop_orders))
 
 
 def _of_products(lines: DataFrame, products: DataFrame) -> DataFrame:
@@ -105,18 +117,17 @@ def _of_products(lines: DataFrame, products: DataFrame) -> DataFrame:
     kind = F.lit(None).cast("string")
     for name, categories in _ITEM_TYPES.items():
         kind = F.coalesce(kind, F.when(F.lower(F.trim("category")).isin(list(categories)), name))
-    version = F.struct("__START_AT", "__END_AT", "unit_cost")
-    known = products.groupBy("shop_id", "product_id").agg(
-        F.max(F.when(F.col("__END_AT").isNull(), kind)).alias("_kind"),
-        F.collect_list(F.when(F.col("unit_cost").isNotNull(), version)).alias("_costs"),
-    )
-    at_sale = "filter(_costs, v -> sold_at >= v.__START_AT AND (v.__END_AT IS NULL OR sold_at < v.__END_AT))"
+    key = ["shop_id", "product_id"]
+    kinds = products.where("__END_AT IS NULL").select(*key, kind.alias("_kind"))
+    costs = products.where("unit_cost IS NOT NULL").select(*key, "__START_AT", "__END_AT", "unit_cost")
+    at_sale = "line.sold_at >= __START_AT AND (__END_AT IS NULL OR line.sold_at < __END_AT)"
+    of_product = " AND ".join(f"line.{name} = version.{name}" for name in key)
+    costed = lines.alias("line").join(costs.alias("version"), F.expr(f"{of_product} AND {at_sale}"), "left")
     return (
-        lines.join(known, ["shop_id", "product_id"], "left")
-        .withColumns(
-            {"item_type": F.coalesce("_kind", F.lit("product")), "unit_cost": F.expr(f"get({at_sale}, 0).unit_cost")}
-        )
-        .drop("_kind", "_costs")
+        costed.select("line.*", "unit_cost")
+        .join(kinds, key, "left")
+        .withColumn("item_type", F.coalesce("_kind", F.lit("product")))
+        .drop("_kind")
     )
 
 
@@ -128,8 +139,7 @@ def _restated(lines: DataFrame, shop_orders: DataFrame) -> DataFrame:
     """
     order = Window.partitionBy("order_id")
     of_line = Window.partitionBy("order_id", "line_id")
-    delivery = F.struct(*in_order(DELIVERY_ORDER[:2]))
-    lines = lines.withColumn("_delivery", delivery)
+    lines = with_delivery(lines, of_line, order)
     is_whole = ~F.col("_source_file").contains(RESUBMITTED)
     repeats = is_whole & (F.min("_delivery").over(of_line) < F.col("_delivery"))
     lines = lines.withColumn("_anew", F.max(F.when(repeats, F.col("_delivery"))).over(order))
