@@ -200,9 +200,11 @@ def _kind(kind: str) -> dict[str, JobFacet]:
 
 
 def _command(run: Row) -> str:
-    """The name of a run's job: its command without options, so that its runs are runs of one job."""
-    words = [word for word in run["job"].split() if not word.startswith("-")]
-    return " ".join(words[:2]) if words and words[0] == "shoplake" else words[0]
+    """The name of a run's job: its command without options, so that its runs are runs of one job. Python's `-c` has no
+    name but that.
+    """
+    words = [word for word in run["job"].split() if not word.startswith("-")] or [run["job"]]
+    return " ".join(words[:2]) if words[0] == "shoplake" else words[0]
 
 
 def _id(name: str) -> str:

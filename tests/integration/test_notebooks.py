@@ -25,6 +25,7 @@ from ml.families import FAMILIES
 from serving import notebook
 from serving.notebook import Done
 from tests.integration.conftest import Promoted
+from tests.integration.habits import lines_of, publish
 from tests.integration.warehouse import done, lake_at, rows
 
 NAMES = sorted(path.stem for path in notebook_job.FOLDER.glob("*.py"))
@@ -33,13 +34,18 @@ OF_MODELS = ("customers", "forecast_and_stock", "recommendations")
 
 @pytest.fixture(scope="module")
 def scored(promoted: Promoted, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """A copy of the shop that every family has scored: segments by a model that was trained, others by baselines."""
+    """A copy of the shop that every family has scored: segments by a model, others by baselines.
+
+    The shop has too few days to learn from: what its model knows it learned of customers of the same name elsewhere.
+    """
     folder = tmp_path_factory.mktemp("notebooks") / "warehouse"
     shutil.copytree(promoted.warehouse, folder)
-    lake = lake_at(promoted.lake.spark, folder)
+    lake, elsewhere = (lake_at(promoted.lake.spark, path) for path in (folder, folder.with_name("elsewhere")))
     store = Store(lake)
     (segment,) = FAMILIES["segment"]
-    lifecycle.train(lake, store, segment, "shop", seed=0)
+    publish(elsewhere, lines_of("shop", 240))
+    learnt = lifecycle.train(elsewhere, Store(elsewhere), segment, "shop", seed=0).trained
+    lifecycle.train(lake, store, replace(segment, train=lambda *_: learnt), "shop", seed=0)
     pairs = [pair for family in FAMILIES.values() for pair in lifecycle.pairs(lake, family, "shop")]
     steps = [step for each, shop in pairs for step in scoring.steps(each, shop, lifecycle.serving(store, each, shop))]
     done(run_shown(lake, [scorecard.step(store), *steps], Console(file=io.StringIO())))
