@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from ml.core import networks
+from lakehouse.errors import UsageError
+from ml.forecast.members import recurrent
+from ml.forecast.members.recurrent import Examples, Training, Weights
 from ml.forecast.members.windows import Windows, forecast_windows, shape_of, training_windows
 from ml.forecast.panel.decomposition import Decomposition
 from ml.forecast.panel.panel import Array, History
 from ml.forecast.settings import Settings
 
-if TYPE_CHECKING:
-    from keras import Model
-
 _LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 _UNITS, _BATCH, _RATE, _DROPOUT = 24, 64, 3e-3, 0.2
 _MOST_WINDOWS, _MOST_AT_ONCE = 8000, 1024
+_LEAST_WINDOWS = 50
+_FILE = "lstm.npz"
 
 
 class Lstm:
@@ -33,48 +32,46 @@ class Lstm:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.networks: list[Model] = []
+        self.weights: Weights = {}
 
     def fit(self, history: History, shared: Decomposition) -> None:
         """Learn from windows of all series; the networks' weights depend on the seed and the data alone."""
-        keras = networks.keras()
-        self.networks = []
+        self.weights = {}
         windows = training_windows(history, shared, _MOST_WINDOWS, self.settings.seed)
-        if len(windows.row) < 50:
+        if len(windows.row) < _LEAST_WINDOWS:
             return
-        inputs, truth = _inputs(shared, windows), _truth(windows)
-        shapes = tuple(one.shape[1:] for one in inputs)
-        epochs = max(1, round(self.settings.lstm_steps * _BATCH / len(windows.row)))
-        for number in range(self.settings.lstm_seeds):
-            keras.utils.set_random_seed(self.settings.seed + number)
-            network, trained = _network(shapes), _trainer(shapes, self.settings.lstm_steps)
-            _begin_as(trained, network)
-            trained.fit(inputs, truth, batch_size=_BATCH, epochs=epochs, verbose=0)
-            network.set_weights(trained.get_weights())
-            self.networks.append(network)
+        seeds = [self.settings.seed + number for number in range(self.settings.lstm_seeds)]
+        how = Training(_UNITS, _LEVELS, self.settings.lstm_steps, _BATCH, _RATE, _DROPOUT)
+        with threadpool_limits(1):  # threads that wait for each other cost more than such matrices
+            self.weights = recurrent.train(_examples(shared, windows), windows.future.astype("float32"), seeds, how)
 
     def forecast(self, history: History, shared: Decomposition) -> Array:
         """The median of z, (series, horizon); the recent level where there was too little to learn from."""
         windows = forecast_windows(history, shared)
         moves = np.zeros(windows.future.shape)
-        if self.networks:
-            inputs = _inputs(shared, windows)
-            moves = np.mean([_median(network, inputs) for network in self.networks], axis=0)
+        if self.weights:
+            with threadpool_limits(1):
+                found = recurrent.ask(self.weights, _examples(shared, windows), _MOST_AT_ONCE)
+            moves = found[..., _LEVELS.index(0.5)].mean(axis=0, dtype=float)
         return windows.level[:, None] + windows.spread[:, None] * moves
 
     def save(self, folder: Path) -> None:
-        """One `.keras` file per seed."""
-        for number, network in enumerate(self.networks):
-            network.save(folder / f"lstm_{number}.keras")
+        """The networks' weights, as npz."""
+        if self.weights:
+            np.savez(folder / _FILE, **self.weights)  # type: ignore[arg-type]  # names are those of weights
 
     def load(self, folder: Path) -> None:
-        """Read the networks back, for forecasting only."""
-        keras = networks.keras()
-        self.networks = [keras.saving.load_model(path, compile=False) for path in sorted(folder.glob("lstm_*.keras"))]
+        """Read the weights back."""
+        self.weights = {}
+        if next(folder.glob("lstm_*.keras"), None):
+            raise UsageError(f"{folder} holds networks of another version; train again")
+        if (folder / _FILE).is_file():
+            with np.load(folder / _FILE) as stored:
+                self.weights = dict(stored)
 
 
-def _inputs(shared: Decomposition, windows: Windows) -> list[Array]:
-    """The past (examples, look-back, k), the future (examples, horizon, k) and the series (examples, 2)."""
+def _examples(shared: Decomposition, windows: Windows) -> Examples:
+    """The past of each window with what was known of it, its future with the place of each step, and its series."""
     cues = np.concatenate([shared.cues, shape_of(shared)[:, :, None]], axis=2)
     rows = windows.row[:, None]
     seen = np.isfinite(windows.past)[:, :, None]
@@ -83,60 +80,6 @@ def _inputs(shared: Decomposition, windows: Windows) -> list[Array]:
     future = [cues[rows, windows.future_periods()], np.broadcast_to(steps, (len(rows), steps.shape[1], 1))]
     size = np.log(shared.unit[windows.row]) + shared.base.mean(axis=1)[windows.row]
     series = np.stack([size / 5.0, np.log(windows.spread)], axis=1).astype("float32")
-    return [np.concatenate(past, axis=2).astype("float32"), np.concatenate(future, axis=2).astype("float32"), series]
-
-
-def _truth(windows: Windows) -> Array:
-    """Targets and whether they are known, (examples, horizon, 2)."""
-    seen = np.isfinite(windows.future)
-    return np.stack([np.nan_to_num(windows.future), seen], axis=2).astype("float32")
-
-
-def _network(shapes: tuple[tuple[int, ...], ...]) -> Model:
-    keras = networks.keras()
-    layers = keras.layers
-    past, future, series = (keras.Input(shape) for shape in shapes)
-    _, short, long = layers.LSTM(_UNITS, return_state=True)(past)
-    path = layers.LSTM(_UNITS, return_sequences=True)(future, initial_state=[short, long])
-    context = layers.Dense(_UNITS, activation="tanh")(layers.Concatenate()([short, series]))
-    repeated = layers.RepeatVector(shapes[1][0])(context)
-    joined = layers.Dropout(_DROPOUT)(layers.Concatenate()([path, repeated, future]))
-    hidden = layers.Dense(_UNITS, activation="relu")(joined)
-    return keras.Model([past, future, series], layers.Dense(len(_LEVELS), kernel_initializer="zeros")(hidden))
-
-
-@functools.lru_cache(maxsize=4)
-def _trainer(shapes: tuple[tuple[int, ...], ...], steps: int) -> Model:
-    """A network compiled for training, which takes seconds, and so is used for all cutoffs and seeds of one shape."""
-    keras = networks.keras()
-    network = _network(shapes)
-    rate = keras.optimizers.schedules.CosineDecay(_RATE, steps)
-    network.compile(optimizer=keras.optimizers.Adam(rate, clipnorm=1.0), loss=_pinball(keras))
-    network.optimizer.build(network.trainable_variables)
-    return network
-
-
-def _begin_as(trained: Model, network: Model) -> None:
-    """Forget all former training: weights and random states of `network`, and an optimizer that has done nothing."""
-    for one in trained.optimizer.variables:
-        if one is not trained.optimizer.learning_rate:
-            one.assign(np.zeros(one.shape, dtype=one.dtype))
-    for mine, new in zip(trained.variables, network.variables, strict=False):  # metrics come last, and are reset by fit
-        mine.assign(new)
-
-
-def _median(network: Model, inputs: list[Array]) -> Array:
-    chunks = range(0, len(inputs[0]), _MOST_AT_ONCE)
-    forecast = [np.asarray(network([one[at : at + _MOST_AT_ONCE] for one in inputs], training=False)) for at in chunks]
-    median: Array = np.concatenate(forecast)[:, :, _LEVELS.index(0.5)].astype(float)
-    return median
-
-
-def _pinball(keras: ModuleType) -> Any:  # a Keras loss: tensors in, tensor out
-    def loss(truth: Any, forecast: Any) -> Any:
-        level = keras.ops.convert_to_tensor(_LEVELS, dtype="float32")
-        error = truth[:, :, :1] - forecast
-        each = keras.ops.maximum(level * error, (level - 1) * error)
-        return keras.ops.sum(each * truth[:, :, 1:]) / (keras.ops.sum(truth[:, :, 1:]) + 1e-6)
-
-    return loss
+    return Examples(
+        np.concatenate(past, axis=2).astype("float32"), np.concatenate(future, axis=2).astype("float32"), series
+    )
