@@ -114,14 +114,14 @@ def _scope(staged: Staged) -> pl.DataFrame | None:
 
 def within(rows: pl.DataFrame) -> dataset.Expression:
     """Holds for every row that is like one of `rows` in these columns, and for others between them."""
-    within = dataset.scalar(not rows.is_empty())
+    condition = dataset.scalar(not rows.is_empty())
     for column in rows:
         value = dataset.field(column.name)
         lies = value.is_null()
         if column.null_count() < len(column):
             lies |= (value >= column.min()) & (value <= column.max())
-        within &= lies
-    return within
+        condition &= lies
+    return condition
 
 
 def _frame(rows: pa.Table) -> pl.DataFrame:

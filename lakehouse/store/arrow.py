@@ -28,7 +28,9 @@ from lakehouse.store import log
 from lakehouse.store.damage import damaged
 from lakehouse.store.lake import Lake
 
-CHECKED = dataset.ParquetFragmentScanOptions(page_checksum_verification=True)
+PARQUET = dataset.ParquetFileFormat(
+    default_fragment_scan_options=dataset.ParquetFragmentScanOptions(page_checksum_verification=True)
+)
 """The checksum of every page is compared: a flipped bit is seldom an error by itself."""
 MOST_BYTES = 64 * 1024 * 1024
 """Changes in larger files are left to Spark: these are in memory at once."""
@@ -76,7 +78,7 @@ def files(lake: Lake, table: Table, where: dataset.Expression | None = None) -> 
 
     def read(fragment: dataset.Fragment, columns: Sequence[str]) -> pa.Table:
         with _told(lake, table):
-            return fragment.scanner(found.schema, columns=list(columns), fragment_scan_options=CHECKED).to_table()
+            return fragment.scanner(found.schema, columns=list(columns)).to_table()
 
     with _told(lake, table):
         found = _dataset(lake, table, DeltaTable(lake.path(table)))
@@ -102,17 +104,12 @@ def rows(lake: Lake, table: Table, where: tuple[str, str, Any] | None = None) ->
     return rows.select(columns)
 
 
-def as_of(lake: Lake, table: Table, version: int) -> dataset.Dataset | pa.Table:
+def as_of(lake: Lake, table: Table, version: int) -> dataset.Dataset:
     """A table at a version for other readers of Arrow (DuckDB), without its personal columns; times carry UTC."""
     with _told(lake, table):
-        found = DeltaTable(lake.path(table), version)
-        personal = {field.name for field in table.fields if field.personal}
-        schema = pa.schema([field for field in pa.schema(found.schema().to_arrow()) if field.name not in personal])
-        files = found.file_uris()
-        if not files:  # of which Arrow makes no dataset
-            return schema.empty_table()
-        checked = dataset.ParquetFileFormat(default_fragment_scan_options=CHECKED)
-        return dataset.dataset(files, schema, format=checked, filesystem=LocalFileSystem())
+        found = _dataset(lake, table, DeltaTable(lake.path(table), version))
+    personal = {field.name for field in table.fields if field.personal}
+    return found.replace_schema(pa.schema([field for field in found.schema if field.name not in personal]))
 
 
 def _scanned(
@@ -122,17 +119,19 @@ def _scanned(
     return _dataset(lake, table, found).scanner(
         columns=list(columns),
         filter=parquet.filters_to_expression([where]) if where else None,
-        fragment_scan_options=CHECKED,
     )
 
 
 def _dataset(lake: Lake, table: Table, found: DeltaTable) -> dataset.Dataset:
-    """The files of a table as Arrow opens them by itself.
+    """The files of a table as Arrow opens them by itself, with the bounds that the log tells, checked as they are read.
 
     By default it reads through Python, from threads of its own: one that lets go of what it read when Python has begun
     to end the process aborts it (SIGABRT, "terminate called without an active exception").
     """
-    return found.to_pyarrow_dataset(filesystem=SubTreeFileSystem(lake.path(table), LocalFileSystem()))
+    folder = SubTreeFileSystem(lake.path(table), LocalFileSystem())
+    told = found.to_pyarrow_dataset(filesystem=folder)
+    files = [PARQUET.make_fragment(each.path, folder, each.partition_expression) for each in told.get_fragments()]
+    return dataset.FileSystemDataset(files, told.schema, PARQUET, folder)
 
 
 @contextmanager
@@ -184,8 +183,7 @@ def _changed_rows(
     def batches() -> Iterator[pa.RecordBatch]:
         for file in files:
             given = schema if file.kind is None else pa.schema(stored)
-            rows = dataset.dataset(str(file.path), given, format="parquet").scanner(fragment_scan_options=CHECKED)
-            for batch in rows.to_batches():
+            for batch in dataset.dataset(str(file.path), given, format=PARQUET).to_batches():
                 told = file.kind is None
                 kinds = batch["_change_type"] if told else pa.repeat(pa.scalar(file.kind), len(batch))
                 at = pa.repeat(pa.scalar(version, pa.int64()), len(batch))

@@ -33,6 +33,7 @@ from tests.integration.warehouse import (
     content,
     differences,
     done,
+    flipped,
     lake_at,
     refusals,
     rows,
@@ -450,9 +451,7 @@ def test_a_flipped_bit_in_a_file_is_told_with_its_name_and_never_another_number(
     columns = {group.column(n).path_in_schema: group.column(n) for n in range(group.num_columns)}
     messages = []
     for column in reversed(columns.values()):  # the key is the last
-        damaged = bytearray(good)  # near the end of a column's last page
-        damaged[_start(column) + column.total_compressed_size - 3] ^= 4
-        file.write_bytes(damaged)
+        file.write_bytes(flipped(good, column))
         try:
             assert arrow.rows(lake, payments.TABLE).to_pylist() == told
         except TableDamaged as error:
@@ -466,8 +465,3 @@ def test_a_flipped_bit_in_a_file_is_told_with_its_name_and_never_another_number(
     assert f" in {file})" in message
     file.write_bytes(good)
     done(run(lake, tmp_path / "in", steps=STEPS))
-
-
-def _start(column: Any) -> int:
-    """Where the pages of a column begin: with its dictionary, if it has one."""
-    return int(column.dictionary_page_offset or column.data_page_offset)

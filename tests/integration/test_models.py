@@ -37,7 +37,7 @@ from ml.segment.features import describe
 from silver import order_lines, orders
 from tests.integration.conftest import Promoted
 from tests.integration.habits import FIRST, lines_of, publish
-from tests.integration.warehouse import Row, accounts, differences, done, lake_at, rows, versions
+from tests.integration.warehouse import Row, accounts, differences, done, flipped, lake_at, rows, versions
 
 (SEGMENT,) = FAMILIES["segment"]
 SCORED = [output.table.name for output in SEGMENT.outputs]
@@ -298,10 +298,7 @@ def test_a_training_on_a_damaged_table_names_the_file(copied: Lake) -> None:
     file = max((copied.warehouse / "silver" / "orders").glob("*.parquet"), key=lambda path: path.stat().st_size)
     (file.parent / f".{file.name}.crc").unlink(missing_ok=True)
     column = parquet.ParquetFile(file).metadata.row_group(0).column(0)
-    start = column.dictionary_page_offset or column.data_page_offset
-    damaged = bytearray(file.read_bytes())
-    damaged[start + column.total_compressed_size - 3] ^= 4
-    file.write_bytes(damaged)
+    file.write_bytes(flipped(file.read_bytes(), column))
     with pytest.raises(TableDamaged, match=rf"^silver\.orders: its file .*{file.name} cannot be read"):
         lifecycle.told(copied, "segment-big", lambda: lifecycle.train(copied, Store(copied), SEGMENT, "big", seed=0))
 

@@ -71,6 +71,14 @@ def as_files(rows: DataFrame, folder: Path) -> list[Path]:
     return files_in(made)
 
 
+def flipped(data: bytes, column: Any) -> bytes:
+    """A Parquet file with one bit turned near the end of the last page of a column, which its footer tells."""
+    start = column.dictionary_page_offset or column.data_page_offset
+    damaged = bytearray(data)
+    damaged[start + column.total_compressed_size - 3] ^= 4
+    return bytes(damaged)
+
+
 def done(report: Report) -> Report:
     """The report of a run in which nothing went wrong."""
     assert report.exit_code == 0, report.errors or report.unreadable
