@@ -1,7 +1,7 @@
 """A release of a warehouse, read by SQL: what the board, the API and the notebooks see. No Spark in it.
 
 Every table is read at the version that the release names, so tables add up with each other whatever is being written
-meanwhile. Columns with personal data are not there at all.
+meanwhile. The accounts in ops are those of the moment of the first question. Columns with personal data are not there.
 """
 
 from __future__ import annotations
@@ -36,13 +36,8 @@ class Reader:
         if release is None:
             raise UsageError(f"{lake.warehouse}: nothing was released yet; run `shoplake run` first")
         self.lake, self.release = lake, release
-        self._tables = {table.name: table for table in tables if table.name in release.versions}
+        self.tables: Mapping[str, Table] = {t.name: t for t in tables if t.name in release.versions}
         self._own = threading.local()
-
-    @property
-    def tables(self) -> Mapping[str, Table]:
-        """What can be asked for, by name."""
-        return self._tables
 
     def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
         """What a query answers. Values go into it as parameters (`?`), never as text."""
@@ -76,8 +71,8 @@ class Reader:
 
     @cached_property
     def _relations(self) -> dict[str, dataset.Dataset | pa.Table]:
-        accounts = {table.name: arrow.rows(self.lake, table) for table in ops_tables.TABLES}
+        accounts = (table for table in ops_tables.TABLES if log.exists(self.lake, table.name))
         found = {
-            name: arrow.as_of(self.lake, table, self.release.versions[name]) for name, table in self._tables.items()
+            name: arrow.as_of(self.lake, table, self.release.versions[name]) for name, table in self.tables.items()
         }
-        return found | {name: rows for name, rows in accounts.items() if log.exists(self.lake, name)}
+        return found | {table.name: arrow.rows(self.lake, table) for table in accounts}
