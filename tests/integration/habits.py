@@ -1,4 +1,4 @@
-"""Sales to customers of three habits, in silver without the road there: enough for a model of segments."""
+"""Sales to customers of three habits, without the road there: enough for a model of segments."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from gold.customers import customers
 from lakehouse.declare.table import Table
 from lakehouse.store.lake import Lake
-from silver import customers, order_lines, orders
+from silver import order_lines, orders
 from tests.integration.warehouse import put
 
 FIRST, DAYS = date(2024, 1, 1), 200
@@ -33,7 +34,7 @@ def lines_of(shop: str, customers: int, seed: int = 0) -> pd.DataFrame:
 
 
 def publish(lake: Lake, lines: pd.DataFrame) -> None:
-    """Order lines, their orders and customers who agreed to mail in silver, as if the road had brought them."""
+    """Order lines, their orders, and customers who agreed to mail, as if the road had brought them."""
     spark = lake.spark
     given = spark.createDataFrame(pa.Table.from_pandas(lines, preserve_index=False))
     said = {"item_type": "product", "line_type": "sale", "currency": "EUR", "country_code": "FR", "status": "delivered"}
@@ -41,7 +42,6 @@ def publish(lake: Lake, lines: pd.DataFrame) -> None:
     for table in (order_lines.TABLE, orders.TABLE):
         put(lake, table, _all_columns(given, table))
     accounts = given.select("shop_id", "customer_id", F.lit(True).alias("marketing_consent")).distinct()
-    accounts = accounts.withColumn("__START_AT", F.lit(FIRST))
     put(lake, customers.TABLE, _all_columns(accounts, customers.TABLE))
 
 

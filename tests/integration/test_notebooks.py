@@ -64,11 +64,13 @@ def outputs(found: list[Done], kind: type) -> list[object]:
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "your_shop"])
 def test_a_notebook_runs_and_shows_something(scored: Lake, name: str) -> None:
     found = ran(scored, name)
+    told = outputs(found, str)
+    if name == "why_revenue_changed":  # the shop has sold in one month
+        assert "no whole month with one before it" in "".join(map(str, told))
+        return
+    assert told
     assert outputs(found, Figure)
-    assert outputs(found, str)
-    assert any(len(table) for table in outputs(found, pd.DataFrame) if isinstance(table, pd.DataFrame)) or (
-        name == "why_revenue_changed"
-    )
+    assert any(len(table) for table in outputs(found, pd.DataFrame) if isinstance(table, pd.DataFrame))
 
 
 def test_the_first_look_shows_the_revenue_of_the_shop(scored: Lake) -> None:

@@ -31,6 +31,7 @@ def test_a_table_comes_with_all_that_it_is_made_from() -> None:
         "silver.products",
         "silver.order_lines",
         "silver.orders",
+        "gold.shops",
         "gold.sales_daily",
     }
 

@@ -22,8 +22,8 @@ class InMemory(Reader):
 
     def __init__(self, rows: Mapping[Table, list[dict[str, Any]]]) -> None:
         self.release = Release("run", datetime(2024, 3, 19, tzinfo=UTC), {table.name: 0 for table in rows})
-        self._tables = {table.name: table for table in rows}
-        self.__dict__["_relations"] = dict.fromkeys(self._tables)
+        self.tables = {table.name: table for table in rows}
+        self.__dict__["_relations"] = dict.fromkeys(self.tables)
         self._made = duckdb.connect()
         self._made.execute("CREATE SCHEMA gold")
         for table, given in rows.items():
