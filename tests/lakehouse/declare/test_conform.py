@@ -5,10 +5,10 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
-from pyspark.sql import SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from lakehouse.declare.conform import natural, natural_key, pseudonym, typed
+from lakehouse.declare.conform import carried, natural, natural_key, pseudonym, typed, with_delivery
 from lakehouse.declare.table import Field, Table
 
 TABLE = Table(
@@ -105,3 +105,33 @@ def test_a_decimal_is_read_whole_or_not_at_all(
     rows = typed(came, table, any="t", none="t", by_row="t", decimals={"none": 0, "by_row": F.col("places")})
     (row,) = rows.select(*(F.col(field.name).cast("string") for field in fields)).collect()
     assert tuple(row) == (any_places, no_places, no_places)
+
+
+def test_a_row_keeps_what_is_carried_along(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([("a", 1, "x"), ("a", 2, "y"), ("b", 3, None)], "key string, n int, other string")
+
+    def with_most(known: DataFrame) -> DataFrame:
+        assert "other" not in known.columns
+        return known.withColumn("most", F.max("n").over(Window.partitionBy("key")))
+
+    found = carried(rows, ["key", "n"], with_most)
+    assert sorted(tuple(row) for row in found.select("key", "n", "most", "other").collect()) == [
+        ("a", 1, 2, "x"),
+        ("a", 2, 2, "y"),
+        ("b", 3, 3, None),
+    ]
+
+
+def test_deliveries_are_told_apart_where_a_part_came_in_several(spark: SparkSession) -> None:
+    came = [("o1", "1", "f_9.csv"), ("o1", "1", "f_10.csv"), ("o1", "2", "f_9.csv"), ("o2", "1", "f_9.csv")]
+    rows = spark.createDataFrame(came, "whole string, part string, _source_file string")
+    rows = rows.withColumn("_ingested_at", F.lit("2024-01-01").cast("timestamp"))
+    whole, part = Window.partitionBy("whole"), Window.partitionBy("whole", "part")
+    found = with_delivery(rows, part, whole).orderBy("whole", "_delivery", "part").collect()
+    assert [(row["whole"], row["part"], row["_source_file"]) for row in found] == [
+        ("o1", "1", "f_9.csv"),
+        ("o1", "2", "f_9.csv"),
+        ("o1", "1", "f_10.csv"),
+        ("o2", "1", "f_9.csv"),
+    ]
+    assert [row["_delivery"] is None for row in found] == [False, False, False, True]
