@@ -75,6 +75,7 @@ def _models(lake: Lake, screen: Console) -> int:
 def _next(warehouse: Path, folder: Path, refused: int) -> list[tuple[str, str]]:
     at = f"--warehouse {warehouse}"
     return [
+        ("Open the board, which shows all of it in the browser:", f"make board WAREHOUSE={warehouse}"),
         (f"See the {refused} refusals, by table and rule:", f".venv/bin/shoplake quarantine list {at}"),
         ("See why a line was refused:", f".venv/bin/shoplake quarantine show silver.order_lines {at}"),
         ("Run again, and see that nothing is new:", f".venv/bin/shoplake run --input {folder / 'shop'} {at}"),
