@@ -182,16 +182,19 @@ def in_order(names: Sequence[str]) -> list[Column]:
     return [natural(F.col(n)).alias(n) if n == "_source_file" else F.col(n) for n in names]
 
 
-def with_delivery(rows: DataFrame, of_part: WindowSpec, of_whole: WindowSpec) -> DataFrame:
-    """Add `_delivery`, greater for a later delivery, to rows of what has a part in several deliveries.
+def said_anew(rows: DataFrame, of_part: WindowSpec, of_whole: WindowSpec) -> DataFrame:
+    """Add `_delivery`, greater for a later delivery, and `_anew`, the newest that says a part of the whole again.
 
-    It is null for all others, nearly all of a shop's: names of files take long to be read.
+    Both are null where no part of a whole stands in several deliveries, as in nearly all of a shop: names of files take
+    long to be read. A file of rows resubmitted says nothing anew: it holds single rows.
     """
     first_two = DELIVERY_ORDER[:2]
     is_again = reduce(Column.__or__, (F.min(name).over(of_part) != F.max(name).over(of_part) for name in first_two))
     rows = rows.withColumn("_is_again", is_again)
     delivery = F.when(F.max("_is_again").over(of_whole), F.struct(*in_order(first_two)))
-    return rows.withColumn("_delivery", delivery).drop("_is_again")
+    rows = rows.withColumn("_delivery", delivery).drop("_is_again")
+    repeats = ~F.col("_source_file").contains(RESUBMITTED) & (F.min("_delivery").over(of_part) < F.col("_delivery"))
+    return rows.withColumn("_anew", F.max(F.when(repeats, F.col("_delivery"))).over(of_whole))
 
 
 def natural_key(name: str) -> str:

@@ -8,13 +8,12 @@ from pyspark.sql import functions as F
 from bronze.online_retail.lines import TABLE as ONLINE_RETAIL
 from lakehouse.declare.conform import (
     RESTATED,
-    RESUBMITTED,
     carried,
     local_day,
+    said_anew,
     text,
     text_sql,
     typed,
-    with_delivery,
 )
 from lakehouse.declare.table import DELIVERY_ORDER, LINEAGE_COLUMNS, MONEY, Filter, Read, Step
 from silver import countries
@@ -189,11 +188,7 @@ def _restated(lines: DataFrame) -> DataFrame:
     One that names only others adds to it, as the parts of an export that was cut in two do, or a row delivered again
     from quarantine.
     """
-    of_product, invoice = Window.partitionBy("order_id", "product_id"), Window.partitionBy("order_id")
-    lines = with_delivery(lines, of_product, invoice)
-    repeats = F.min("_delivery").over(of_product) < F.col("_delivery")
-    is_whole = ~F.col("_source_file").contains(RESUBMITTED)
-    lines = lines.withColumn("_anew", F.max(F.when(repeats & is_whole, F.col("_delivery"))).over(invoice))
+    lines = said_anew(lines, Window.partitionBy("order_id", "product_id"), Window.partitionBy("order_id"))
     is_old = F.coalesce(F.col("_delivery") < F.col("_anew"), F.lit(False))
     return lines.withColumn(RESTATED, is_old).drop("_delivery", "_anew")
 

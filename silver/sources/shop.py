@@ -21,15 +21,14 @@ from bronze.shop.reviews import TABLE as SHOP_REVIEWS
 from bronze.shop.stock_levels import TABLE as SHOP_STOCK_LEVELS
 from lakehouse.declare.conform import (
     RESTATED,
-    RESUBMITTED,
     carried,
     full_sql,
     in_order,
     local_day,
+    said_anew,
     text,
     text_sql,
     typed,
-    with_delivery,
 )
 from lakehouse.declare.table import DELIVERY_ORDER, MONEY, Read, Step, Table
 from silver import countries, reconciliation
@@ -139,10 +138,7 @@ def _restated(lines: DataFrame, shop_orders: DataFrame) -> DataFrame:
     """
     order = Window.partitionBy("order_id")
     of_line = Window.partitionBy("order_id", "line_id")
-    lines = with_delivery(lines, of_line, order)
-    is_whole = ~F.col("_source_file").contains(RESUBMITTED)
-    repeats = is_whole & (F.min("_delivery").over(of_line) < F.col("_delivery"))
-    lines = lines.withColumn("_anew", F.max(F.when(repeats, F.col("_delivery"))).over(order))
+    lines = said_anew(lines, of_line, order)
     lines = lines.withColumn("_is_old", F.max("_delivery").over(of_line) < F.col("_anew"))
     worth = F.coalesce(F.col("quantity") * F.col("unit_price"), F.lit(0))
     newest = F.max("_delivery").over(of_line) == F.col("_delivery")

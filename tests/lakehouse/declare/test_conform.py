@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from lakehouse.declare.conform import carried, natural, natural_key, pseudonym, typed, with_delivery
+from lakehouse.declare.conform import carried, natural, natural_key, pseudonym, said_anew, typed
 from lakehouse.declare.table import Field, Table
 
 TABLE = Table(
@@ -127,7 +127,7 @@ def test_deliveries_are_told_apart_where_a_part_came_in_several(spark: SparkSess
     rows = spark.createDataFrame(came, "whole string, part string, _source_file string")
     rows = rows.withColumn("_ingested_at", F.lit("2024-01-01").cast("timestamp"))
     whole, part = Window.partitionBy("whole"), Window.partitionBy("whole", "part")
-    found = with_delivery(rows, part, whole).orderBy("whole", "_delivery", "part").collect()
+    found = said_anew(rows, part, whole).orderBy("whole", "_delivery", "part").collect()
     assert [(row["whole"], row["part"], row["_source_file"]) for row in found] == [
         ("o1", "1", "f_9.csv"),
         ("o1", "2", "f_9.csv"),
@@ -135,3 +135,4 @@ def test_deliveries_are_told_apart_where_a_part_came_in_several(spark: SparkSess
         ("o2", "1", "f_9.csv"),
     ]
     assert [row["_delivery"] is None for row in found] == [False, False, False, True]
+    assert [row["_anew"] for row in found] == [found[2]["_delivery"]] * 3 + [None]
