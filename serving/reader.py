@@ -19,7 +19,6 @@ from pyarrow import dataset
 
 from lakehouse.accounts import ops_tables, releases
 from lakehouse.declare.table import Table
-from lakehouse.errors import UsageError
 from lakehouse.store import arrow, log
 from lakehouse.store.lake import Lake
 
@@ -40,11 +39,8 @@ class Reader:
     """
 
     def __init__(self, lake: Lake, tables: Sequence[Table]) -> None:
-        release = releases.newest(lake)
-        if release is None:
-            raise UsageError(f"{lake.warehouse}: nothing was released yet; run `shoplake run` first")
-        self.lake, self.release = lake, release
-        self.tables: Mapping[str, Table] = {t.name: t for t in tables if t.name in release.versions}
+        self.lake, self.release = lake, releases.readable(lake)
+        self.tables: Mapping[str, Table] = {t.name: t for t in tables if t.name in self.release.versions}
         self._own = threading.local()
 
     @property

@@ -15,7 +15,7 @@ from typing import Any
 
 from lakehouse.accounts import ops_tables
 from lakehouse.accounts.journal import done, unmoved
-from lakehouse.errors import TableDamaged
+from lakehouse.errors import TableDamaged, UsageError
 from lakehouse.store import arrow, durable, log
 from lakehouse.store.lake import Lake
 
@@ -38,6 +38,14 @@ def newest(lake: Lake) -> Release | None:
         return None
     last = max(rows, key=lambda row: (row["at"], row["batch_id"]))
     return Release(last["run_id"], last["at"], dict(last["versions"]))
+
+
+def readable(lake: Lake) -> Release:
+    """The newest release, for who reads one; before the first that is a `UsageError`."""
+    found = newest(lake)
+    if found is None:
+        raise UsageError(f"{lake.warehouse}: nothing was released yet; run `shoplake run` first")
+    return found
 
 
 def note(lake: Lake) -> bool:

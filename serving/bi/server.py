@@ -48,9 +48,7 @@ class Server:
     release: Release
 
     def __init__(self, lake: Lake, tables: Iterable[Table], host: str = "127.0.0.1", port: int = 10000) -> None:
-        newest = releases.newest(lake)
-        if newest is None:
-            raise UsageError(f"{lake.warehouse}: nothing was released yet; run `shoplake run` first")
+        newest = releases.readable(lake)
         self.lake, self.host, self.port = lake, host, _free(host, port)
         self._tables = list(tables)
         self._jvm: Any = lake.spark._jvm
