@@ -33,21 +33,20 @@ OF_MODELS = ("customers", "forecast_and_stock", "recommendations")
 
 
 @pytest.fixture(scope="module")
-def scored(promoted: Promoted, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """A copy of the shop that every family has scored: segments by a model, others by baselines.
+def served(scored: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A copy of the shop that every family has scored by its baseline, in which a model of segments has scored since.
 
     The shop has too few days to learn from: what its model knows it learned of customers of the same name elsewhere.
     """
     folder = tmp_path_factory.mktemp("notebooks") / "warehouse"
-    shutil.copytree(promoted.warehouse, folder)
-    lake, elsewhere = (lake_at(promoted.lake.spark, path) for path in (folder, folder.with_name("elsewhere")))
+    shutil.copytree(scored.warehouse, folder)
+    lake, elsewhere = (lake_at(scored.spark, path) for path in (folder, folder.with_name("elsewhere")))
     store = Store(lake)
     (segment,) = FAMILIES["segment"]
     publish(elsewhere, lines_of("shop", 240))
     learnt = lifecycle.train(elsewhere, Store(elsewhere), segment, "shop", seed=0).trained
     lifecycle.train(lake, store, replace(segment, train=lambda *_: learnt), "shop", seed=0)
-    pairs = [pair for family in FAMILIES.values() for pair in lifecycle.pairs(lake, family, "shop")]
-    steps = [step for each, shop in pairs for step in scoring.steps(each, shop, lifecycle.serving(store, each, shop))]
+    steps = scoring.steps(segment, "shop", lifecycle.serving(store, segment, "shop"))
     done(run_shown(lake, [scorecard.step(store), *steps], Console(file=io.StringIO())))
     yield lake
     shutil.rmtree(folder)
@@ -62,8 +61,8 @@ def outputs(found: list[Done], kind: type) -> list[object]:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "your_shop"])
-def test_a_notebook_runs_and_shows_something(scored: Lake, name: str) -> None:
-    found = ran(scored, name)
+def test_a_notebook_runs_and_shows_something(served: Lake, name: str) -> None:
+    found = ran(served, name)
     told = outputs(found, str)
     if name == "why_revenue_changed":  # the shop has sold in one month
         assert "no whole month with one before it" in "".join(map(str, told))
@@ -73,10 +72,10 @@ def test_a_notebook_runs_and_shows_something(scored: Lake, name: str) -> None:
     assert any(len(table) for table in outputs(found, pd.DataFrame) if isinstance(table, pd.DataFrame))
 
 
-def test_the_first_look_shows_the_revenue_of_the_shop(scored: Lake) -> None:
-    months = next(each for each in outputs(ran(scored, "first_look"), pd.DataFrame))
+def test_the_first_look_shows_the_revenue_of_the_shop(served: Lake) -> None:
+    months = next(each for each in outputs(ran(served, "first_look"), pd.DataFrame))
     assert isinstance(months, pd.DataFrame)
-    sold = sum(row["net_revenue"] for row in rows(scored.warehouse, kpis.named("net_revenue").table.name))
+    sold = sum(row["net_revenue"] for row in rows(served.warehouse, kpis.named("net_revenue").table.name))
     assert months["net_revenue"].sum() == pytest.approx(float(sold), abs=0.01)
 
 
