@@ -7,7 +7,7 @@ import click
 from lakehouse.errors import UsageError
 from lakehouse.run import command
 from lakehouse.run.console import console
-from lakehouse.run.options import check_warehouse
+from lakehouse.run.options import warehouse_of
 from lakehouse.settings import load
 
 
@@ -32,8 +32,7 @@ from lakehouse.settings import load
 def main(env: str, warehouse: Path | None, host: str, port: int, keys: Path | None, rate: float) -> int:
     """Load the newest release, and answer from it until the process ends."""
     settings = load(env)
-    folder = warehouse or Path(settings.warehouse)
-    check_warehouse(folder)
+    folder = warehouse_of(settings, warehouse)
 
     import uvicorn
 

@@ -9,7 +9,7 @@ import click
 from lakehouse.errors import UsageError
 from lakehouse.run import command
 from lakehouse.run.console import console
-from lakehouse.run.options import check_warehouse
+from lakehouse.run.options import warehouse_of
 from lakehouse.settings import load
 from ml.core import tracking
 
@@ -25,9 +25,7 @@ LOCAL = "sqlite:///"
 def main(env: str, warehouse: Path | None, port: int) -> int:
     """Become the server."""
     settings = load(env)
-    folder = warehouse or Path(settings.warehouse)
-    if settings.mlflow is None:
-        check_warehouse(folder)
+    folder = warehouse_of(settings, warehouse, may_be_new=settings.mlflow is not None)
     uri = tracking.address(folder.absolute(), settings)
     if uri.startswith(LOCAL) and not Path(uri.removeprefix(LOCAL)).is_file():
         raise UsageError(f"there is no MLflow store {uri}; train a model first: shoplake train segment")

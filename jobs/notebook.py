@@ -9,10 +9,10 @@ from rich.table import Table as Grid
 from jobs.steps import catalogued
 from lakehouse.catalogue.pages import tables_of
 from lakehouse.clock import system_clock
-from lakehouse.errors import UsageError
+from lakehouse.errors import UsageError, writing
 from lakehouse.run import command, job
 from lakehouse.run.console import console, working
-from lakehouse.run.options import check_warehouse
+from lakehouse.run.options import warehouse_of
 from lakehouse.settings import load
 from serving import notebook
 from serving.reader import Reader
@@ -47,18 +47,15 @@ def main(env: str, warehouse: Path | None, name: str | None, given: tuple[str, .
         return 0
     if name not in known:
         raise UsageError(f"{name}: there is no such notebook; there are {', '.join(known)}")
-    folder = warehouse or Path(load(env).warehouse)
-    check_warehouse(folder)
+    folder = warehouse_of(load(env), warehouse)
     parameters = {"env": env, "warehouse": str(folder)} | dict(map(command.pair, given))
     with working(screen, f"running {name}"):
         done = notebook.run(known[name], parameters)
     target = (output or folder / "ops" / "notebooks" / f"{name}.html").absolute()
     page = notebook.page(known[name], done, system_clock(), f"Warehouse {folder.absolute().name}")
-    try:
+    with writing("--output", target, "file"):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--output {target}: cannot write there ({error.strerror}); choose another file") from error
     screen.print(f"Notebook   {target}", markup=False)
     return 0
 

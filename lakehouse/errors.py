@@ -1,6 +1,8 @@
 """What can go wrong, as messages: what, where, how many, what to do. The exit code is part of the message."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 OTHER, USAGE, GATE, ACCOUNTS = 1, 2, 3, 4
@@ -56,3 +58,12 @@ class AccountsImbalance(LakehouseError):
     """Rows or money were lost or invented between the reading and the table. Exit code 4."""
 
     exit_code = ACCOUNTS
+
+
+@contextmanager
+def writing(option: str, place: Path, kind: str = "folder") -> Iterator[None]:
+    """Where a place that an option names cannot be written, that is a `UsageError`."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{option} {place}: cannot write there ({error.strerror}); choose another {kind}") from error

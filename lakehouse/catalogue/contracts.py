@@ -20,7 +20,7 @@ from open_data_contract_standard.model import (
 
 from lakehouse.declare.rules import Expectation, Rule
 from lakehouse.declare.table import Field, Table
-from lakehouse.errors import UsageError
+from lakehouse.errors import writing
 
 STANDARD = "v3.1.0"
 _LOGICAL = {
@@ -42,15 +42,13 @@ _BECOMES = {"quarantine": "is put into quarantine", "fail": "blocks its batch", 
 
 def write(tables: Iterable[Table], folder: Path) -> list[Path]:
     """Write a contract for each table, `<layer>.<table>.odcs.yaml`; returns the files."""
-    try:
+    written = []
+    with writing("--output", folder):
         folder.mkdir(parents=True, exist_ok=True)
-        written = []
         for table in tables:
             path = folder / f"{table.name}.odcs.yaml"
             path.write_text(contract(table).to_yaml(), encoding="utf-8")
             written.append(path)
-    except OSError as error:
-        raise UsageError(f"--output {folder}: cannot write there ({error.strerror}); choose another folder") from error
     return written
 
 

@@ -29,7 +29,7 @@ from openlineage.client.transport.file import FileConfig, FileTransport
 
 from lakehouse.accounts import ops_tables
 from lakehouse.declare.table import Table
-from lakehouse.errors import UsageError
+from lakehouse.errors import UsageError, writing
 from lakehouse.store import arrow
 from lakehouse.store.lake import Lake
 
@@ -41,12 +41,10 @@ PRODUCER = "urn:shoplake"
 
 def write(found: Iterable[RunEvent], file: Path) -> int:
     """Write events into a file, a line of JSON each, in place of what it held; returns how many."""
-    try:
+    with writing("--output", file, "file"):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
         return _emit(found, OpenLineageClient(transport=FileTransport(FileConfig(str(file), append=True))))
-    except OSError as error:
-        raise UsageError(f"--output {file}: cannot write there ({error.strerror}); choose another file") from error
 
 
 def send(found: Iterable[RunEvent], url: str) -> int:

@@ -29,7 +29,7 @@ from lakehouse.accounts.releases import Release
 from lakehouse.catalogue import picture
 from lakehouse.declare.rules import Rule
 from lakehouse.declare.table import Field, Step, Table
-from lakehouse.errors import UsageError
+from lakehouse.errors import writing
 from lakehouse.promotion import findings, gate
 from lakehouse.promotion.findings import Found
 from lakehouse.promotion.quarantine import by_rule, quarantine_of
@@ -132,15 +132,13 @@ def write(lake: Lake, steps: Sequence[Step], output: Path | None = None, charts:
     """
     folder = (output or lake.warehouse / "ops" / "catalogue").absolute()
     rendered = pages(steps, replace(collect(lake, steps, folder), charts=charts))
-    try:
+    with writing("--output", folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name in tables_of(steps):
             if _page(name) not in rendered:
                 (folder / _page(name)).unlink(missing_ok=True)
         for name, text in rendered.items():
             (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--output {folder}: cannot write there ({error.strerror}); choose another folder") from error
     return folder / "index.html"
 
 

@@ -14,7 +14,7 @@ from lakehouse.declare.table import Step
 from lakehouse.promotion import gate
 from lakehouse.run.command import ENV, WAREHOUSE, Job, job
 from lakehouse.run.console import console, run_shown, summarise
-from lakehouse.run.options import check_inputs, check_rebuild, check_spellings, check_warehouse, choose
+from lakehouse.run.options import check_inputs, check_rebuild, check_spellings, choose, warehouse_of
 from lakehouse.session import spark_session
 from lakehouse.settings import load
 from lakehouse.store.lake import Lake
@@ -73,9 +73,7 @@ def open_lake(
     One that is not there is a `UsageError` unless it `may_be_new`.
     """
     settings = load(env)
-    folder = warehouse or Path(settings.warehouse)
-    if not may_be_new:
-        check_warehouse(folder)
+    folder = warehouse_of(settings, warehouse, may_be_new=may_be_new)
 
     def start() -> SparkSession:
         gate.warm_up()

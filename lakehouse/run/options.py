@@ -12,14 +12,19 @@ from lakehouse.intake.folder import holds, meant_instead, unaccounted
 from lakehouse.settings import Settings
 
 
-def check_warehouse(folder: Path) -> None:
-    """Raise `UsageError` where there is no warehouse in a folder: what only reads one must not make it."""
-    if not (folder / "ops").is_dir():
+def warehouse_of(settings: Settings, given: Path | None, *, may_be_new: bool = False) -> Path:
+    """The folder of the warehouse that an option names, or else the settings.
+
+    One that is not there is a `UsageError` unless it `may_be_new`: what only reads a warehouse must not make it.
+    """
+    folder = given or Path(settings.warehouse)
+    if not may_be_new and not (folder / "ops").is_dir():
         what = "holds no warehouse" if folder.is_dir() else "does not exist"
         raise UsageError(
             f"--warehouse {folder}: this folder {what}; name that of an earlier run, or make one: "
             "shoplake run --input FOLDER --warehouse DIR"
         )
+    return folder
 
 
 def choose(steps: Sequence[Step], source: str | None = None, table: str | None = None) -> list[Step]:

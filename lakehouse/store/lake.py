@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse.clock import Clock, system_clock
 from lakehouse.declare.table import Table
-from lakehouse.errors import UsageError
+from lakehouse.errors import UsageError, writing
 from lakehouse.settings import Settings
 from lakehouse.store.key import key_of
 
@@ -47,13 +47,9 @@ class Lake:
         self.warehouse = self.warehouse.absolute()
         self.run_id = self.run_id or new_id(self.clock)
         probe = self.warehouse / "ops" / f".writable-{self.run_id}"
-        try:
+        with writing("--warehouse", self.warehouse):
             probe.parent.mkdir(parents=True, exist_ok=True)
             probe.touch()
-        except OSError as error:
-            raise UsageError(
-                f"--warehouse {self.warehouse}: cannot write there ({error.strerror}); choose another folder"
-            ) from error
         try:
             _check_disk(probe)
         except OSError as error:

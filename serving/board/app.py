@@ -19,7 +19,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from lakehouse.accounts import ops_tables, releases
 from lakehouse.declare.table import Table
-from lakehouse.errors import LakehouseError, UsageError
+from lakehouse.errors import LakehouseError, UsageError, writing
 from lakehouse.store import log
 from lakehouse.store.lake import Lake
 from serving.board import render
@@ -170,7 +170,7 @@ def export(board: Board, folder: Path) -> Path:
     """
     known = board.scope(PAGES[0], {})[1]
     reader = board.reader
-    try:
+    with writing("--export", folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name in STATIC:
             (folder / name).write_text((render.HERE / "static" / name).read_text("utf-8"), "utf-8")
@@ -178,8 +178,6 @@ def export(board: Board, folder: Path) -> Path:
         for shop in known:
             for page in PAGES:
                 _export_page(board, reader, page, shop, folder)
-    except OSError as error:
-        raise UsageError(f"--export {folder}: cannot write there ({error.strerror}); choose another folder") from error
     return folder / _file(known[0], PAGES[0].name)
 
 
